@@ -1,0 +1,1 @@
+"""Speed and memory of jaxtape beside hand-written JAX: `python -m benchmarks`."""

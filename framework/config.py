@@ -1,0 +1,129 @@
+"""Settings of jaxtape: bounds, devices, precision and debugging switches.
+
+`jt.config.bounds` holds the numbers that decide how much is recorded before it runs,
+and how much is kept; assign to its attributes to change them.
+"""
+
+import dataclasses
+import os
+from typing import NamedTuple
+
+import jax
+
+from .errors import ArgumentError
+
+
+@dataclasses.dataclass
+class Bounds:
+    """How much is recorded before it runs, and how much is kept.
+
+    Attributes:
+        pending_nodes: Calls that may wait in one recording; one more runs them, so an
+            endless loop under a tape is cut into programs of this size. Default
+            10,000: above any step that was written by hand.
+        pending_bytes: Bytes of arguments that may wait in one recording. Default
+            2 GiB, a fraction of a small machine's memory.
+        compile_at_sight: Calls that a training step may have and still be compiled
+            the first time it is seen. Default 1,000, some tens of seconds of XLA.
+        programs: Compiled programs that are kept. Default 256.
+        op_programs: Compiled single ops that are kept. Default 4,096, as in JAX.
+        merged_segments: Parts of a step, cut by reading values under the tape, that
+            are still compiled with its gradient as one program. Default 4.
+        packed_size: Elements up to which a result that is held but rarely read
+            travels together with others in one buffer, and up to which a variable
+            shares a buffer with others. Default 4,096 (16 KiB).
+        home_size: Elements up to which a shared buffer is filled. Default 65,536, so
+            that a large model has several that are updated in parallel.
+    """
+
+    pending_nodes: int = 10_000
+    pending_bytes: int = 2 << 30
+    compile_at_sight: int = 1_000
+    programs: int = 256
+    op_programs: int = 4_096
+    merged_segments: int = 4
+    packed_size: int = 4_096
+    home_size: int = 65_536
+
+
+@dataclasses.dataclass
+class Switches:
+    """How recordings run; see `execution`."""
+
+    execution: str = "auto"
+
+
+bounds = Bounds()
+switches = Switches()
+
+
+def enable_x64(enabled: bool = True) -> None:
+    """Allow 64-bit types; without it float64 data becomes float32, int64 int32.
+
+    Args:
+        enabled: Default true.
+    """
+    jax.config.update("jax_enable_x64", bool(enabled))
+
+
+def run_eagerly(enabled: bool = True) -> None:
+    """Run every op at once, also under a tape, for debugging.
+
+    Args:
+        enabled: Default true; false restores recording.
+    """
+    bounds.pending_nodes = 1 if enabled else Bounds.pending_nodes
+
+
+def execution(mode: str = "auto") -> None:
+    """Choose how recordings run.
+
+    Args:
+        mode: `"auto"` (default): op by op when a structure is new, compiled when it
+            comes again. `"compiled"`: always compiled whole. `"op_by_op"`: never.
+
+    Raises:
+        ArgumentError: for another mode.
+    """
+    if mode not in ("auto", "compiled", "op_by_op"):
+        raise ArgumentError(
+            f"`mode` must be 'auto', 'compiled' or 'op_by_op'; got {mode!r}."
+        )
+    switches.execution = mode
+
+
+def compilation_cache(path: str | os.PathLike) -> None:
+    """Keep compiled programs in a folder, for the next process.
+
+    Args:
+        path: The folder; made when needed.
+    """
+    jax.config.update("jax_compilation_cache_dir", os.fspath(path))
+
+
+class PhysicalDevice(NamedTuple):
+    """A device as TensorFlow lists it: `/physical_device:CPU:0`."""
+
+    name: str
+    device_type: str
+
+
+def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
+    """The devices of this process.
+
+    Args:
+        device_type: `"CPU"`, `"GPU"` or `"TPU"`; default all.
+    """
+    found = []
+    for kind in ("cpu", "gpu", "tpu"):
+        try:
+            count = len(jax.devices(kind))
+        except RuntimeError:  # JAX has no such platform here
+            continue
+        name = kind.upper()
+        found.extend(
+            PhysicalDevice(f"/physical_device:{name}:{index}", name)
+            for index in range(count)
+            if device_type in (None, name)
+        )
+    return found

@@ -1,0 +1,37 @@
+"""The errors that jaxtape raises.
+
+Each is also the builtin class that a user would catch, so `except ValueError` keeps
+working in a script that came from TensorFlow.
+"""
+
+
+class JaxtapeError(Exception):
+    """Base of every error that jaxtape raises on its own account."""
+
+
+class ShapeError(JaxtapeError, ValueError):
+    """Shapes do not fit together."""
+
+
+class ArgumentError(JaxtapeError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class ArgumentTypeError(JaxtapeError, TypeError):
+    """An argument has a type that cannot be used."""
+
+
+class OutOfRangeError(JaxtapeError, IndexError):
+    """An integer index lies outside its axis; JAX would clamp it silently."""
+
+
+class UnhashableError(JaxtapeError, TypeError):
+    """A Tensor or Variable was used as a dictionary key or set member."""
+
+
+class TapeError(JaxtapeError, RuntimeError):
+    """A tape was asked for something that it can no longer give."""
+
+
+class ExecutionError(JaxtapeError, RuntimeError):
+    """A recorded program could not be compiled or run."""

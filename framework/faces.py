@@ -1,0 +1,52 @@
+"""Faces: the paths under which users know what stands elsewhere.
+
+`from jaxtape.initializers import Zeros` works although the file is
+`framework/initializers.py`, and `jt.keras.layers.Dense` is `jt.layers.Dense`, so that
+`import jaxtape as tf` can be the only changed line of a script.
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+_NAMESPACES = (
+    "activations",
+    "config",
+    "errors",
+    "initializers",
+    "linalg",
+    "math",
+    "nn",
+    "numpy",
+    "random",
+)
+_KERAS = (
+    "activations",
+    "initializers",
+    "layers",
+    "losses",
+    "optimizers",
+    "regularizers",
+)
+_KERAS_CLASSES = ("Input", "Layer", "Model", "Sequential", "Variable")
+
+
+def show_under(package: str, names: dict[str, Any]) -> None:
+    """Make the namespaces importable from the package, and put `keras` together.
+
+    Args:
+        package: The package's name.
+        names: Its globals; `keras` is added to them.
+    """
+    for name in _NAMESPACES:
+        sys.modules[f"{package}.{name}"] = names[name]
+    keras = ModuleType(f"{package}.keras", "Keras's paths to the same classes.")
+    for name in (*_KERAS, *_KERAS_CLASSES):
+        setattr(keras, name, names[name])
+    keras.models = ModuleType(f"{package}.keras.models")
+    keras.models.Model = names["Model"]
+    keras.models.Sequential = names["Sequential"]
+    for name in (*_KERAS, "models"):
+        sys.modules[f"{keras.__name__}.{name}"] = getattr(keras, name)
+    sys.modules[keras.__name__] = keras
+    names["keras"] = keras

@@ -1,0 +1,289 @@
+"""Layer: a module that maps Tensors to Tensors and makes its weights when first called."""
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+import numpy as np
+
+from . import initializers, registry
+from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .module import Module
+from .recording import execution
+from .recording.node import Handle, _current, current
+from .recording.tensor import Tensor, TensorLike, convert
+from .variable import Variable
+
+_training: ContextVar[bool | None] = ContextVar("jaxtape_training", default=None)
+_call_numbers = itertools.count(1)
+
+
+class Layer(Module):
+    """Base of all layers.
+
+    A subclass makes its weights in `build(input_shape)` with `add_weight`, or in its
+    constructor, and computes in `call(inputs)`. A `training` argument of `call` gets
+    the value that the outermost call was given, as in Keras.
+
+    Args:
+        activity_regularizer: Penalty on the outputs, added to `losses`.
+        trainable: Whether the weights are trained. Default true.
+        dtype: Element type of the weights. Default float32.
+        name: Default the class's name in snake_case with a running number.
+        input_shape: Shape of one sample, to make the weights at once.
+
+    Raises:
+        ShapeError: when called on an input that does not fit the weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.built = False
+        self.dtype = np.dtype(dtype or "float32")
+        self.activity_regularizer = registry.get("regularizer", activity_regularizer)
+        self._input_shape = None if input_shape is None else (None, *input_shape)
+        self._penalties: dict[int, tuple[Callable, Variable]] = {}
+        self._added_losses: list[tuple[int, Tensor]] = []
+        self._takes_training = _takes_training(type(self).call)
+        self._is_plain = not self._takes_training and self.activity_regularizer is None
+        if not trainable:
+            self.trainable = False
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape; the first axis is the batch."""
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the outputs. Subclasses must define it."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no `call` method. Define "
+            "`def call(self, inputs): ...` and return the outputs."
+        )
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        recording = _current.get()
+        if (
+            recording is not None
+            and recording.depth
+            and self.built
+            and self._is_plain
+            and not options
+            and args[0].__class__ is Tensor
+        ):
+            return self.call(*args)
+        return self._call_in_full(recording or current(), args, options)
+
+    def _call_in_full(self, recording: Any, args: tuple, options: dict) -> Any:
+        """Take in arguments, make weights, and open a region if none is open."""
+        inputs = jax.tree.map(_convert_input, args, is_leaf=_is_input)
+        if not self.built:
+            self._build_once(inputs)
+        token = None
+        if self._takes_training:
+            token = self._settle_training(options)
+        is_outermost = not recording.depth
+        if is_outermost:
+            self.__dict__["_last_call"] = next(_call_numbers)
+        recording = current()
+        recording.depth += 1
+        try:
+            outputs = self.call(*inputs, **options)
+            if self.activity_regularizer is not None:
+                for output in jax.tree.leaves(outputs, is_leaf=_is_handle):
+                    self.add_loss(self.activity_regularizer(output))
+        finally:
+            current().depth -= 1
+            if token is not None:
+                _training.reset(token)
+        if is_outermost:
+            execution.run(current())
+        return outputs
+
+    def _settle_training(self, options: dict) -> Any:
+        """Pass `training` down: what was given, else what the caller was given."""
+        if options.get("training") is None:
+            options["training"] = _training.get()
+        return _training.set(options["training"])
+
+    def _build_once(self, inputs: tuple) -> None:
+        shapes = [
+            jax.tree.map(lambda x: x.shape, value, is_leaf=_is_handle)
+            for value in inputs
+        ]
+        if shapes:
+            self._build_for(shapes[0])
+        else:
+            self._build_for(None)
+
+    def _build_for(self, shape: Any) -> None:
+        with execution.detached():
+            self.build(shape)
+        self.built = True
+        if not self.trainable:
+            self.trainable = False
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Callable | None = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of this layer.
+
+        Args:
+            shape: Its shape. Default scalar.
+            initializer: Name or callable that draws the first value. Default Glorot
+                uniform for floats and zeros for the rest, as in Keras.
+            dtype: Element type. Default the layer's.
+            trainable: Whether it is trained. Default true.
+            regularizer: Penalty on it, added to `losses`.
+            constraint: Called with the value after each update.
+            name: Default "variable".
+        """
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        dtype = np.dtype(dtype or self.dtype)
+        is_float = np.issubdtype(dtype, np.inexact) or dtype.kind == "V"
+        draw = initializers.get(
+            initializer or ("glorot_uniform" if is_float else "zeros")
+        )
+        with execution.detached():
+            variable = Variable(
+                lambda: draw(shape, dtype),
+                trainable=trainable,
+                name=f"{self.name}/{name or 'variable'}",
+                dtype=dtype,
+                constraint=constraint,
+            )
+        weights = self.__dict__.setdefault("_weights", [])
+        weights.append(variable)
+        if regularizer is not None:
+            penalty = registry.get("regularizer", regularizer)
+            self._penalties[id(variable)] = (penalty, variable)
+        self.__dict__.pop("_kept_penalties", None)
+        Module.__setattr__(self, "_weights", weights)
+        return variable
+
+    def add_loss(self, loss: TensorLike) -> None:
+        """Add a scalar to `losses`, until this layer's outermost caller is called again."""
+        number = next(_call_numbers)
+        recent = [(n, t) for n, t in self._added_losses if n > self._oldest_loss()]
+        self.__dict__["_added_losses"] = [*recent, (number, convert(loss))]
+
+    def _oldest_loss(self) -> int:
+        return self.__dict__.get("_last_call", 0)
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """Penalties on weights, computed now, and losses added in the last call."""
+        parts = self._remembered("_kept_penalties", self._find_penalties)
+        found = [penalty(variable) for penalty, variable in parts if variable.trainable]
+        since = self.__dict__.get("_last_call", 0)
+        for module in (self, *self.submodules):
+            for number, loss in module.__dict__.get("_added_losses", ()):
+                if number > since:
+                    found.append(loss)
+        return found
+
+    def _find_penalties(self) -> Any:
+        for module in (self, *self.submodules):
+            yield from module.__dict__.get("_penalties", {}).values()
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables; another name of `variables`."""
+        return self.variables
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Another name of `trainable_variables`."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """Another name of `non_trainable_variables`."""
+        return self.non_trainable_variables
+
+    def count_params(self) -> int:
+        """Number of elements in all variables."""
+        return sum(variable.size for variable in self.variables)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Values of all variables as NumPy arrays."""
+        return [variable.numpy() for variable in self.variables]
+
+    def set_weights(self, weights: Sequence[TensorLike]) -> None:
+        """Assign all variables, in the order of `get_weights`, or none.
+
+        Raises:
+            ArgumentError: if the number differs.
+            ShapeError: if a shape differs; nothing is changed then.
+        """
+        variables = self.variables
+        if len(weights) != len(variables):
+            raise ArgumentError(
+                f"{type(self).__name__}('{self.name}') has {len(variables)} weights; "
+                f"`weights` has {len(weights)}. Give one array for each, in the order "
+                "of get_weights()."
+            )
+        values = [convert(value, name="weights") for value in weights]
+        for variable, value in zip(variables, values, strict=True):
+            if variable.shape != value.shape:
+                raise ShapeError(
+                    f"Variable '{variable.name}' has shape {variable.shape}, and its "
+                    f"new weight has shape {value.shape}. Nothing was changed; "
+                    "give arrays in the order of get_weights()."
+                )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+@functools.cache
+def _takes_training(method: Callable) -> bool:
+    """Whether `call` has a `training` argument."""
+    parameters = inspect.signature(method).parameters
+    return "training" in parameters or any(
+        p.kind is p.VAR_KEYWORD for p in parameters.values()
+    )
+
+
+def _is_handle(value: Any) -> bool:
+    return isinstance(value, Handle)
+
+
+def _is_input(value: Any) -> bool:
+    """Whether an argument is taken in as one array."""
+    if isinstance(value, list | tuple):
+        return (
+            bool(value)
+            and all(_is_input(part) for part in value)
+            and not any(
+                isinstance(part, Handle | np.ndarray | jax.Array) for part in value
+            )
+        )
+    return not isinstance(value, dict)
+
+
+def _convert_input(value: Any) -> Any:
+    if isinstance(value, Handle) or value is None:
+        return value
+    if isinstance(value, str):
+        raise ArgumentTypeError(
+            f"A layer was called on the string {value!r}; it takes arrays. "
+            "Encode text as integers first."
+        )
+    return convert(value, name="inputs")

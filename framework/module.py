@@ -1,0 +1,219 @@
+"""Module: an object whose variables and parts are found by its attributes."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from .errors import JaxtapeError
+from .variable import Variable
+
+
+class _Structure:
+    """A count of all changes to what modules are made of.
+
+    Lists of variables are kept until it changes, so that asking a model for its
+    variables at every step costs a comparison.
+    """
+
+    version = 0
+
+    @classmethod
+    def changed(cls, *_: Any) -> None:
+        """Forget all lists that were made before."""
+        cls.version += 1
+
+
+class _TrackedList(list):
+    """A list held by a module; changing it changes the module's structure."""
+
+
+class _TrackedDict(dict):
+    """A dictionary held by a module; changing it changes the module's structure."""
+
+
+def _announcing(base: type, name: str) -> Any:
+    method = getattr(base, name)
+
+    def changing(self: Any, *args: Any, **options: Any) -> Any:
+        _Structure.changed()
+        return method(self, *args, **options)
+
+    changing.__name__ = name
+    changing.__doc__ = method.__doc__
+    return changing
+
+
+for _kind, _names in (
+    (
+        _TrackedList,
+        "append extend insert remove pop clear sort reverse "
+        "__setitem__ __delitem__ __iadd__ __imul__",
+    ),
+    (
+        _TrackedDict,
+        "update setdefault pop popitem clear __setitem__ __delitem__ __ior__",
+    ),
+):
+    for _name in _names.split():
+        setattr(_kind, _name, _announcing(_kind.__base__, _name))
+
+
+class Module:
+    """Base of everything that holds variables: layers, models, optimizers, metrics.
+
+    Variables and modules that are attributes are tracked in the order in which they
+    were set, also inside lists, tuples and dictionaries.
+
+    Args:
+        name: For messages, summaries and checkpoints. Default the class's name in
+            snake_case with a running number, as in Keras.
+    """
+
+    _counts: ClassVar[dict[str, Iterator[int]]] = {}
+
+    def __init__(self, name: str | None = None) -> None:
+        self._frozen: tuple[Variable, ...] = ()
+        self.name = name or self._automatic_name()
+
+    @classmethod
+    def _automatic_name(cls) -> str:
+        stem = "".join(
+            "_" + letter.lower()
+            if letter.isupper() and i and not before.isupper()
+            else letter.lower()
+            for i, (before, letter) in enumerate(
+                zip("_" + cls.__name__, cls.__name__, strict=False)
+            )
+        )
+        number = next(Module._counts.setdefault(stem, itertools.count()))
+        return f"{stem}_{number}" if number else stem
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, _TRACKED):
+            if "_frozen" not in self.__dict__ and name != "_frozen":
+                raise JaxtapeError(
+                    f"{type(self).__name__}.{name} was set before the base class was "
+                    "initialised. Call super().__init__() first in __init__."
+                )
+            if value.__class__ is list:
+                value = _TrackedList(value)
+            elif value.__class__ is dict:
+                value = _TrackedDict(value)
+            _Structure.changed()
+        elif isinstance(self.__dict__.get(name), _TRACKED):
+            _Structure.changed()
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _Structure.changed()
+        super().__delattr__(name)
+
+    def _remembered(self, name: str, find: Any) -> tuple:
+        """What `find` returned, until the structure of some module changes."""
+        kept = self.__dict__.get(name)
+        if kept is None or kept[0] != _Structure.version:
+            version = _Structure.version
+            kept = (version, tuple(find()))
+            self.__dict__[name] = kept
+        return kept[1]
+
+    @property
+    def submodules(self) -> tuple["Module", ...]:
+        """All modules in this one, depth first, each once."""
+        return self._remembered("_kept_submodules", lambda: _modules_below(self))
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, those of submodules included, each once."""
+
+        def find() -> Iterable[Variable]:
+            return {id(v): v for v in _variables_of(self, set())}.values()
+
+        return list(self._remembered("_kept_variables", find))
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that tapes watch, in the order of `variables`."""
+
+        def find() -> Iterable[Variable]:
+            return (v for v in self.variables if v.trainable)
+
+        return list(self._remembered("_kept_trainable", find))
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that tapes do not watch."""
+        return [v for v in self.variables if not v.trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the trainable variables are trained; false freezes them."""
+        return self.__dict__.get("_trainable", True)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for module in (self, *self.submodules):
+            module.__dict__["_trainable"] = bool(value)
+        if value:
+            for module in (self, *self.submodules):
+                for variable in module._frozen:
+                    variable.trainable = True
+                module.__dict__["_frozen"] = ()
+        else:
+            frozen = tuple(self.trainable_variables)
+            for variable in frozen:
+                variable.trainable = False
+            self.__dict__["_frozen"] = (*self._frozen, *frozen)
+        _Structure.changed()
+
+
+_TRACKED = (Variable, Module, list, tuple, dict)
+
+
+def _members(value: Any) -> Iterator[Any]:
+    """The variables and modules in an attribute, in order."""
+    if isinstance(value, Variable | Module):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _members(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _members(part)
+
+
+def _own(module: Module) -> Iterator[Any]:
+    for name, value in list(module.__dict__.items()):
+        if not name.startswith("_kept_") and name not in _UNTRACKED:
+            yield from _members(value)
+
+
+_UNTRACKED = frozenset({"_frozen"})
+
+
+def _variables_of(root: Module, seen: set[int]) -> Iterator[Variable]:
+    """Variables in the order of attributes, without recursion into deep models."""
+    stack = [_own(root)]
+    seen.add(id(root))
+    while stack:
+        member = next(stack[-1], None)
+        if member is None:
+            stack.pop()
+        elif isinstance(member, Variable):
+            yield member
+        elif id(member) not in seen:
+            seen.add(id(member))
+            stack.append(_own(member))
+
+
+def _modules_below(root: Module) -> Iterator[Module]:
+    seen = {id(root)}
+    stack = [_own(root)]
+    while stack:
+        member = next(stack[-1], None)
+        if member is None:
+            stack.pop()
+        elif isinstance(member, Module) and id(member) not in seen:
+            seen.add(id(member))
+            yield member
+            stack.append(_own(member))

@@ -1,0 +1,209 @@
+"""From the user's values to Tensors, and what arguments of ops are made of."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..dtypes import as_dtype
+from ..errors import ArgumentTypeError, ShapeError
+from ..recording.arithmetic import CAST, IDENTITY, RESHAPE
+from ..recording.execution import call
+from ..recording.ingest import device_dtype, private_array
+from ..recording.node import Handle
+from ..recording.op import Op
+from ..recording.tensor import Tensor, TensorLike, convert, from_array, partner
+
+STOP_GRADIENT = Op("stop_gradient", lambda x: x, is_differentiable=False)
+
+
+def constant(
+    value: TensorLike, dtype: Any = None, shape: Any = None, name: str | None = None
+) -> Tensor:
+    """A Tensor with a private copy of `value`, on the device.
+
+    Args:
+        value: Array, number or nested list; a Tensor is cast if `dtype` asks for it.
+        dtype: Element type; default that of `value`, with float64 as float32 and int64
+            as int32 unless x64 is enabled.
+        shape: Shape of the result: a number fills it, an array of as many elements is
+            reshaped. Default the shape of `value`.
+        name: No effect.
+
+    Raises:
+        ArgumentTypeError: for what is no array of numbers, or floats as integers.
+        ArgumentError: for a 64-bit dtype while x64 is not enabled.
+        ShapeError: if `value` does not fill `shape`.
+    """
+    wanted = None if dtype is None else requested_dtype(dtype)
+    if wanted is not None and isinstance(value, float | list | tuple):
+        _check_whole(value, wanted)
+    if isinstance(value, Handle) or _holds_handles(value):
+        made = convert_to_tensor(convert(value, name="value"), wanted)
+        return made if shape is None else _reshape(made, sizes(shape, "shape"))
+    host = private_array(value, wanted, "value")
+    return from_array(
+        jnp.asarray(host if shape is None else _filled(host, sizes(shape, "shape")))
+    )
+
+
+def convert_to_tensor(
+    value: TensorLike,
+    dtype: Any = None,
+    dtype_hint: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """`value` as a Tensor: a Tensor as it is, a Variable's value, anything else copied.
+
+    Args:
+        value: What to convert.
+        dtype: Element type to cast to; default that of `value`.
+        dtype_hint: No effect: TensorFlow uses it for empty lists.
+        name: No effect.
+    """
+    if not isinstance(value, Handle):
+        return constant(value, dtype)
+    if dtype is not None and value._type.dtype != as_dtype(dtype):
+        return cast(value, dtype)
+    return value if isinstance(value, Tensor) else call(IDENTITY, (value,))
+
+
+def cast(x: TensorLike, dtype: Any, name: str | None = None) -> Tensor:
+    """`x` in another dtype; floats become integers by dropping the fraction.
+
+    Raises:
+        ArgumentError: for a 64-bit dtype while x64 is not enabled.
+    """
+    x = x if x.__class__ is Tensor else convert(x, name="x")
+    wanted = requested_dtype(dtype)
+    return call(CAST, (x,), {"dtype": wanted}, (wanted,))
+
+
+def identity(input: TensorLike, name: str | None = None) -> Tensor:
+    """A Tensor of its own with the value of `input`."""
+    return call(IDENTITY, (convert(input, name="input"),))
+
+
+def stop_gradient(input: TensorLike, name: str | None = None) -> Tensor:
+    """The value of `input`, as a constant: no gradient passes."""
+    return call(STOP_GRADIENT, (convert(input, name="input"),))
+
+
+def requested_dtype(dtype: Any, name: str = "dtype") -> np.dtype:
+    """A dtype that the user asked for by name.
+
+    Raises:
+        ArgumentError: for a 64-bit dtype while x64 is not enabled.
+    """
+    return device_dtype(as_dtype(dtype), name)
+
+
+def sizes(shape: Any, name: str) -> tuple[int, ...]:
+    """A shape, list of axes or multiples as plain ints; Tensors in it are read."""
+    if shape.__class__ is int:
+        return (shape,)
+    if shape.__class__ is tuple and all(size.__class__ is int for size in shape):
+        return shape
+    if isinstance(shape, Handle):
+        shape = shape.numpy()
+    try:
+        return tuple(map(operator.index, np.atleast_1d(_object_array(shape))))
+    except TypeError:
+        raise ArgumentTypeError(
+            f"`{name}` must be made of integers; got {shape!r}. "
+            "Give a tuple such as (2, 3)."
+        ) from None
+
+
+def operands(x: TensorLike, y: TensorLike) -> tuple[Any, Any]:
+    """Both operands as handles; a Python number takes the dtype of the other one."""
+    if not isinstance(x, Handle):
+        x = partner(y, x) if isinstance(y, Handle) else convert(x, name="x")
+    if not isinstance(y, Handle):
+        y = partner(x, y) if isinstance(x, Handle) else y
+    for name, value in (("x", x), ("y", y)):
+        if value is NotImplemented or not isinstance(value, Handle):
+            raise ArgumentTypeError(
+                f"`{name}` must be a Tensor, an array, a number or a list of numbers. "
+                "None, text and dictionaries have no arithmetic."
+            )
+    return x, y
+
+
+def tensors(values: Any, name: str) -> Any:
+    """A list or tuple of Tensors as it is, others converted; the rows of one Tensor."""
+    if values.__class__ is list or values.__class__ is tuple:
+        for value in values:
+            if value.__class__ is not Tensor:
+                break
+        else:
+            return values
+    if isinstance(values, Handle | np.ndarray):
+        values = list(convert(values, name=name))
+    return [v if v.__class__ is Tensor else convert(v, name=name) for v in values]
+
+
+def beside(x: Handle, value: TensorLike, name: str) -> Any:
+    """A value that takes part in an op on `x`; a Python number takes its dtype."""
+    if value.__class__ is Tensor:
+        return value
+    found = partner(x, value)
+    return convert(value, name=name) if found is NotImplemented else found
+
+
+_SINGLE = from_array(np.zeros((), np.float32))
+
+
+def limit_of(x: Handle, value: TensorLike, name: str) -> Any:
+    """A bound for norms of `x`, in float32 where the dtype of `x` is narrower."""
+    like = x if x._type.dtype.itemsize >= 4 else _SINGLE
+    if value.__class__ is float:
+        return partner(like, value)
+    return beside(like, value, name)
+
+
+def _object_array(values: Any) -> Any:
+    """Values one by one, so that `operator.index` sees each as it was given."""
+    if isinstance(values, Sequence) and not isinstance(values, str):
+        made = np.empty(len(values), dtype=object)
+        made[:] = values
+        return made
+    return values
+
+
+def _holds_handles(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(isinstance(v, Handle) or _holds_handles(v) for v in value)
+    return False
+
+
+def _reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return call(RESHAPE, (x,), {"shape": shape}, shape)
+
+
+def _check_whole(value: Any, wanted: np.dtype) -> None:
+    """Refuse to cut the fraction off numbers that were written as floats."""
+    if wanted.kind in "iu" and _holds_floats(value):
+        raise ArgumentTypeError(
+            f"`value` holds floats, and dtype {wanted.name} would cut them: {value!r}. "
+            f"Use jt.cast(value, '{wanted.name}') if that is meant."
+        )
+
+
+def _holds_floats(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_floats, value))
+    return value.__class__ is float
+
+
+def _filled(host: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if host.size == 1:
+        return np.full(shape, host.reshape(()))
+    if host.size != int(np.prod(shape)):
+        raise ShapeError(
+            f"`value` has shape {host.shape}, {host.size} elements, and `shape` is "
+            f"{shape}. Give a number, or as many elements as the shape has."
+        )
+    return host.reshape(shape)

@@ -1,0 +1,186 @@
+"""New Tensors of a shape: zeros, ones, ranges, identity matrices, one-hot vectors."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import ArgumentError
+from ..recording.execution import call
+from ..recording.node import Handle
+from ..recording.op import Op
+from ..recording.tensor import Tensor, TensorLike, convert, from_array
+from .conversion import beside, requested_dtype, sizes
+
+FULL = Op("fill", lambda value, *, shape: jnp.full(shape, value))
+ZEROS = Op("zeros", lambda *, shape, dtype: jnp.zeros(shape, dtype))
+ONES = Op("ones", lambda *, shape, dtype: jnp.ones(shape, dtype))
+EYE = Op(
+    "eye", lambda *, rows, columns, batch, dtype: _eye(rows, columns, batch, dtype)
+)
+LINSPACE = Op(
+    "linspace",
+    lambda start, stop, *, num, axis: jnp.linspace(start, stop, num, axis=axis),
+)
+
+
+def _eye(rows: int, columns: int, batch: tuple, dtype: Any) -> jax.Array:
+    return jnp.broadcast_to(
+        jnp.eye(rows, columns, dtype=dtype), (*batch, rows, columns)
+    )
+
+
+def _one_hot(
+    indices: jax.Array, on: jax.Array, off: jax.Array, *, depth: int, axis: int
+) -> jax.Array:
+    classes = jnp.arange(depth, dtype=indices.dtype)
+    hot = jnp.moveaxis(indices[..., None] == classes, -1, axis)
+    return jnp.where(hot, on, off)
+
+
+ONE_HOT = Op("one_hot", _one_hot, is_differentiable=False)
+
+
+def zeros(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
+    """Zeros of a shape."""
+    return _filled(ZEROS, sizes(shape, "shape"), requested_dtype(dtype))
+
+
+def ones(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
+    """Ones of a shape."""
+    return _filled(ONES, sizes(shape, "shape"), requested_dtype(dtype))
+
+
+def zeros_like(input: TensorLike, dtype: Any = None, name: str | None = None) -> Tensor:
+    """Zeros of the shape and dtype of `input`; no gradient leads to it."""
+    x = convert(input, name="input")
+    return _filled(ZEROS, x.shape, x.dtype if dtype is None else requested_dtype(dtype))
+
+
+def ones_like(input: TensorLike, dtype: Any = None, name: str | None = None) -> Tensor:
+    """Ones of the shape and dtype of `input`; no gradient leads to it."""
+    x = convert(input, name="input")
+    return _filled(ONES, x.shape, x.dtype if dtype is None else requested_dtype(dtype))
+
+
+def _filled(op: Op, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+    return call(op, (), {"shape": shape, "dtype": dtype}, (shape, dtype))
+
+
+def fill(dims: Any, value: TensorLike, name: str | None = None) -> Tensor:
+    """A Tensor of shape `dims` that is `value` everywhere."""
+    shape = sizes(dims, "dims")
+    number = convert(value, name="value")
+    return call(FULL, (number,), {"shape": shape}, shape)
+
+
+def eye(
+    num_rows: int,
+    num_columns: int | None = None,
+    batch_shape: Any = None,
+    dtype: Any = "float32",
+    name: str | None = None,
+) -> Tensor:
+    """The identity matrix; default square.
+
+    Args:
+        num_rows: Number of rows.
+        num_columns: Number of columns. Default `num_rows`.
+        batch_shape: Axes in front, along which it is repeated.
+        dtype: Element type. Default float32.
+        name: No effect.
+    """
+    (rows,) = sizes(num_rows, "num_rows")
+    (columns,) = (rows,) if num_columns is None else sizes(num_columns, "num_columns")
+    batch = () if batch_shape is None else sizes(batch_shape, "batch_shape")
+    wanted = requested_dtype(dtype)
+    options = {"rows": rows, "columns": columns, "batch": batch, "dtype": wanted}
+    return call(EYE, (), options, (rows, columns, batch, wanted))
+
+
+def range(
+    start: Any,
+    limit: Any = None,
+    delta: Any = 1,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Numbers from `start` (default 0) to below `limit`, `delta` apart.
+
+    Args:
+        start: The first number; the limit if it is the only argument.
+        limit: Where to end; not reached.
+        delta: The distance. Default 1.
+        dtype: Element type. Default float32 if any argument is a float, else int32.
+        name: No effect.
+
+    Raises:
+        ArgumentError: if `limit` cannot be reached from `start` by `delta`.
+    """
+    if limit is None:
+        start, limit = 0, start
+    first, last, step = map(_host_number, (start, limit, delta))
+    if step == 0 or (last - first) * step < 0:
+        raise ArgumentError(
+            f"range() cannot go from {first} to {last} in steps of {step}. "
+            "Give a `delta` that points from start to limit."
+        )
+    if dtype is None:
+        is_float = any(isinstance(number, float) for number in (first, last, step))
+        dtype = "float32" if is_float else "int32"
+    return from_array(np.arange(first, last, step).astype(requested_dtype(dtype)))
+
+
+def _host_number(value: Any) -> Any:
+    return (
+        value.item() if isinstance(value, Handle | np.generic | np.ndarray) else value
+    )
+
+
+def linspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int,
+    name: str | None = None,
+    axis: int = 0,
+) -> Tensor:
+    """`num` numbers from `start` to `stop`, both included, in equal steps."""
+    first = convert(start, name="start")
+    last = beside(first, stop, "stop")
+    (count,) = sizes(num, "num")
+    return call(LINSPACE, (first, last), {"num": count, "axis": axis}, (count, axis))
+
+
+def one_hot(
+    indices: TensorLike,
+    depth: int,
+    on_value: TensorLike = None,
+    off_value: TensorLike = None,
+    axis: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """For each index a vector that is `on_value` there and `off_value` elsewhere.
+
+    Args:
+        indices: Integers; one outside 0 to `depth - 1` gives `off_value` throughout.
+        depth: Length of the vectors.
+        on_value: Default 1.
+        off_value: Default 0.
+        axis: Where the new axis stands. Default last.
+        dtype: Element type. Default that of the values, or float32.
+        name: No effect.
+
+    Shapes:
+        (...) -> (..., depth)
+    """
+    wanted = None if dtype is None else requested_dtype(dtype)
+    if wanted is None and on_value is None and off_value is None:
+        wanted = np.dtype("float32")
+    on = convert(1 if on_value is None else on_value, wanted, "on_value")
+    off = convert(0 if off_value is None else off_value, wanted, "off_value")
+    (length,) = sizes(depth, "depth")
+    place = -1 if axis is None else axis
+    inputs = (convert(indices, name="indices"), on, off)
+    return call(ONE_HOT, inputs, {"depth": length, "axis": place}, (length, place))

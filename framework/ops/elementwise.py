@@ -1,0 +1,161 @@
+"""Ops that work on each element alone, and the arithmetic of two operands.
+
+`unary` and `binary` make a function of an op's JAX function; `jt.math` uses them too.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+
+import jax
+import jax.numpy as jnp
+
+from ..errors import ArgumentError
+from ..recording import arithmetic
+from ..recording.execution import call
+from ..recording.op import Op
+from ..recording.tensor import Tensor, TensorLike, convert
+from .conversion import operands, tensors
+
+_BROADCAST = "Reshape one of them so that the shapes broadcast."
+
+
+def unary(op: Op, summary: str) -> Callable[..., Tensor]:
+    """The public function of an op with one input."""
+
+    def apply(x: TensorLike, name: str | None = None) -> Tensor:
+        return call(op, (x if x.__class__ is Tensor else convert(x, name="x"),))
+
+    return _named(apply, op.name, summary)
+
+
+def binary(op: Op, summary: str) -> Callable[..., Tensor]:
+    """The public function of an op with two operands, which broadcast."""
+
+    def apply(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
+        if x.__class__ is Tensor and y.__class__ is Tensor:
+            return call(op, (x, y))
+        return call(op, operands(x, y))
+
+    return _named(apply, op.name, summary)
+
+
+def _named(function: Callable, name: str, summary: str) -> Callable[..., Tensor]:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = summary
+    return function
+
+
+def stepwise(name: str, function: Callable) -> Op:
+    """An op that is constant between its steps: its gradient is `None`."""
+    return Op(name, function, is_differentiable=False)
+
+
+def of_two(name: str, function: Callable) -> Op:
+    """An op with two operands."""
+    return Op(name, function, hint=_BROADCAST)
+
+
+def _first_wins(compare: Callable, choose: Callable) -> Callable:
+    """`choose(x, y)`, whose whole gradient goes to x where `compare(x, y)`, else to y.
+
+    So at a tie it is (1, 0), as in TensorFlow; JAX has (0.5, 0.5).
+    """
+
+    @jax.custom_jvp
+    def chosen(x: jax.Array, y: jax.Array) -> jax.Array:
+        return choose(x, y)
+
+    @chosen.defjvp
+    def _(primals: tuple, tangents: tuple) -> tuple:
+        out = choose(*primals)
+        tangent = jnp.where(compare(*primals), *tangents)
+        return out, jnp.broadcast_to(tangent, out.shape)
+
+    def promoted(x: jax.Array, y: jax.Array) -> jax.Array:
+        dtype = jnp.result_type(x, y)
+        return chosen(x.astype(dtype), y.astype(dtype))
+
+    return promoted
+
+
+def _power(x: jax.Array, y: jax.Array) -> jax.Array:
+    """X ** y with derivative 0 by y where x <= 0, as in TensorFlow; JAX has NaN."""
+    dtype = jnp.result_type(x, y)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return jnp.power(x, y)
+    return _power_real(x.astype(dtype), y.astype(dtype))
+
+
+@jax.custom_jvp
+def _power_real(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.power(x, y)
+
+
+@_power_real.defjvp
+def _power_real_jvp(primals: tuple, tangents: tuple) -> tuple:
+    (x, y), (dx, dy) = primals, tangents
+    out = _power_real(x, y)
+    slope = jnp.where(y == 0, 0, y * _power_real(x, jnp.where(y == 0, 1, y - 1)))
+    log = jnp.log(jnp.where(x > 0, x, 1))
+    return out, jnp.broadcast_to(slope * dx + out * log * dy, out.shape)
+
+
+def _add_all(*arrays: jax.Array) -> jax.Array:
+    if len({array.shape for array in arrays}) > 1:
+        raise ValueError("add_n does not broadcast")
+    return functools.reduce(jnp.add, arrays)
+
+
+MAXIMUM = of_two("maximum", _first_wins(jnp.greater_equal, jnp.maximum))
+MINIMUM = of_two("minimum", _first_wins(jnp.less_equal, jnp.minimum))
+POWER = of_two("pow", _power)
+SQUARE = Op("square", jnp.square)
+ADD_N = Op("add_n", _add_all, hint="All Tensors of the list must have the same shape.")
+
+add = binary(arithmetic.ADD, "x + y.")
+subtract = binary(arithmetic.SUBTRACT, "x - y.")
+multiply = binary(arithmetic.MULTIPLY, "x * y.")
+divide = binary(arithmetic.DIVIDE, "x / y; integers are divided as floats.")
+maximum = binary(MAXIMUM, "The larger of x and y; at a tie the gradient goes to x.")
+minimum = binary(MINIMUM, "The smaller of x and y; at a tie the gradient goes to x.")
+
+abs = unary(arithmetic.ABS, "|x|; the gradient at 0 is 0.")
+exp = unary(Op("exp", jnp.exp), "e to the power x.")
+floor = unary(stepwise("floor", jnp.floor), "The largest integer <= x; no gradient.")
+negative = unary(arithmetic.NEGATIVE, "-x.")
+round = unary(
+    stepwise("round", jnp.round), "The nearest integer, halves to even; no gradient."
+)
+sign = unary(Op("sign", jnp.sign), "-1, 0 or 1; the gradient is 0.")
+sqrt = unary(Op("sqrt", jnp.sqrt), "The square root; the gradient at 0 is infinite.")
+square = unary(SQUARE, "x * x.")
+
+
+def pow(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
+    """X to the power y.
+
+    A `y` that is a Python int is structure, as in `x ** 2`: it is multiplied out.
+
+    Note:
+        At x = 0 and y = 0 the gradient by x is 0; TensorFlow has NaN.
+    """
+    if y.__class__ is int:
+        x = convert(x, name="x")
+        return call(arithmetic.INTEGER_POWER, (x,), {"exponent": y}, (y,))
+    return call(POWER, operands(x, y))
+
+
+def add_n(inputs: Iterable[TensorLike], name: str | None = None) -> Tensor:
+    """The sum of Tensors of one shape.
+
+    Raises:
+        ArgumentError: for an empty list.
+        ShapeError: if the shapes differ.
+    """
+    given = tensors(inputs, "inputs")
+    if not given:
+        raise ArgumentError(
+            "add_n() needs at least one Tensor; got an empty list. "
+            "Use jt.zeros(()) where there may be nothing to add."
+        )
+    return call(ADD_N, given)

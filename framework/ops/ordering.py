@@ -1,0 +1,122 @@
+"""Where the extremes are, and sorting."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..errors import ArgumentError
+from ..recording.execution import call
+from ..recording.op import Op
+from ..recording.tensor import Tensor, TensorLike, convert
+from .conversion import requested_dtype, sizes
+
+_DIRECTIONS = {"ASCENDING": False, "DESCENDING": True}
+
+
+def _argmax(x: jax.Array, *, axis: int, dtype: Any) -> jax.Array:
+    return jnp.argmax(x, axis).astype(dtype)
+
+
+def _argmin(x: jax.Array, *, axis: int, dtype: Any) -> jax.Array:
+    return jnp.argmin(x, axis).astype(dtype)
+
+
+def _argsort(x: jax.Array, *, axis: int, descending: bool) -> jax.Array:
+    order = jnp.argsort(x, axis, stable=True, descending=descending)
+    return order.astype(jnp.int32)
+
+
+def _sort(x: jax.Array, *, axis: int, descending: bool) -> jax.Array:
+    order = _argsort(x, axis=axis, descending=descending)
+    return jnp.take_along_axis(x, order, axis)
+
+
+def _top_k(x: jax.Array, *, k: int) -> list[jax.Array]:
+    return list(jax.lax.top_k(x, k))
+
+
+ARGMAX = Op("argmax", _argmax, is_differentiable=False, follows_settings=True)
+ARGMIN = Op("argmin", _argmin, is_differentiable=False, follows_settings=True)
+ARGSORT = Op("argsort", _argsort, is_differentiable=False)
+SORT = Op("sort", _sort)
+TOP_K = Op("top_k", _top_k, hint="`k` may be at most the length of the last axis.")
+
+
+def argmax(
+    input: TensorLike,
+    axis: int | None = None,
+    output_type: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Index of the largest element along `axis` (default 0); the first if several.
+
+    Args:
+        input: What to search.
+        axis: One axis. Default 0, as in TensorFlow.
+        output_type: Dtype of the indices. Default int32, int64 if x64 is enabled.
+        name: No effect.
+    """
+    return _index_of(ARGMAX, input, axis, output_type)
+
+
+def argmin(
+    input: TensorLike,
+    axis: int | None = None,
+    output_type: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Index of the smallest element along `axis` (default 0); see `argmax`."""
+    return _index_of(ARGMIN, input, axis, output_type)
+
+
+def _index_of(op: Op, input: TensorLike, axis: int | None, output_type: Any) -> Tensor:
+    x = input if input.__class__ is Tensor else convert(input, name="input")
+    (place,) = (0,) if axis is None else sizes(axis, "axis")
+    if output_type is None:
+        output_type = "int64" if jax.config.jax_enable_x64 else "int32"
+    dtype = requested_dtype(output_type, "output_type")
+    return call(op, (x,), {"axis": place, "dtype": dtype}, (place, dtype))
+
+
+def sort(
+    values: TensorLike,
+    axis: int = -1,
+    direction: str = "ASCENDING",
+    name: str | None = None,
+) -> Tensor:
+    """The elements in order along `axis`; equal ones keep theirs."""
+    return _ordered(SORT, values, axis, direction)
+
+
+def argsort(
+    values: TensorLike,
+    axis: int = -1,
+    direction: str = "ASCENDING",
+    stable: bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """The indices that would sort `values` along `axis`; always stable."""
+    return _ordered(ARGSORT, values, axis, direction)
+
+
+def _ordered(op: Op, values: TensorLike, axis: int, direction: str) -> Tensor:
+    descending = _DIRECTIONS.get(direction)
+    if descending is None:
+        raise ArgumentError(
+            f"`direction` must be 'ASCENDING' or 'DESCENDING'; got {direction!r}."
+        )
+    options = {"axis": axis, "descending": descending}
+    return call(op, (convert(values, name="values"),), options, (axis, descending))
+
+
+def top_k(
+    input: TensorLike, k: int = 1, sorted: bool = True, name: str | None = None
+) -> list[Tensor]:
+    """The k largest elements along the last axis, and their indices.
+
+    Shapes:
+        (..., n) -> [(..., k), (..., k) int32]
+    """
+    (count,) = sizes(k, "k")
+    return call(TOP_K, (convert(input, name="input"),), {"k": count}, (count,))

@@ -1,0 +1,132 @@
+"""Shapes: asking for them and changing them."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..recording.arithmetic import RESHAPE, TRANSPOSE
+from ..recording.execution import call
+from ..recording.node import NOWHERE
+from ..recording.op import Op
+from ..recording.signature import type_of
+from ..recording.tensor import Tensor, TensorLike, convert, from_array
+from .conversion import requested_dtype, sizes
+
+
+class ShapeTensor(Tensor):
+    """A shape as a Tensor; its elements are Python ints, since shapes are structure.
+
+    So `jt.reshape(x, (jt.shape(x)[0], -1))` reads nothing from the device.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any = "int32") -> None:
+        value = np.asarray(shape, dtype)
+        self._type = type_of(value)
+        self._value = value
+        self._at = NOWHERE
+        self._origin = None
+
+    def __getitem__(self, index: Any) -> Any:
+        chosen = self._host()[index]
+        return ShapeTensor(tuple(chosen), self.dtype) if chosen.ndim else int(chosen)
+
+    def __iter__(self) -> Any:
+        return iter(self._host().tolist())
+
+
+def _expand_dims(x: jax.Array, *, axis: int) -> jax.Array:
+    return jnp.expand_dims(x, axis)
+
+
+def _squeeze(x: jax.Array, *, axis: tuple[int, ...] | None) -> jax.Array:
+    return jnp.squeeze(x, axis)
+
+
+EXPAND_DIMS = Op(
+    "expand_dims", _expand_dims, hint="`axis` may go from -ndim - 1 to ndim."
+)
+SQUEEZE = Op("squeeze", _squeeze, hint="Only axes of length 1 can be squeezed.")
+CONJUGATE_TRANSPOSE = Op(
+    "transpose", lambda x, *, perm: jnp.conj(jnp.transpose(x, perm))
+)
+BROADCAST_TO = Op(
+    "broadcast_to",
+    lambda x, *, shape: jnp.broadcast_to(x, shape),
+    hint="Axes of length 1 and new axes in front can be repeated, others must fit.",
+)
+REVERSE = Op("reverse", lambda x, *, axis: jnp.flip(x, axis))
+ROLL = Op("roll", lambda x, *, shift, axis: jnp.roll(x, shift, axis))
+
+
+def shape(
+    input: TensorLike, out_type: Any = "int32", name: str | None = None
+) -> Tensor:
+    """The shape as an integer Tensor, whose elements are Python ints."""
+    return ShapeTensor(convert(input, name="input").shape, requested_dtype(out_type))
+
+
+def size(input: TensorLike, out_type: Any = "int32", name: str | None = None) -> Tensor:
+    """The number of elements, as an integer Tensor."""
+    elements = convert(input, name="input").size
+    return from_array(np.asarray(elements, requested_dtype(out_type)))
+
+
+def rank(input: TensorLike, name: str | None = None) -> Tensor:
+    """The number of axes, as an integer Tensor."""
+    return from_array(np.asarray(convert(input, name="input").ndim, "int32"))
+
+
+def reshape(tensor: TensorLike, shape: Any, name: str | None = None) -> Tensor:
+    """The same elements in another shape; one axis may be -1."""
+    x = tensor if tensor.__class__ is Tensor else convert(tensor, name="tensor")
+    wanted = sizes(shape, "shape")
+    return call(RESHAPE, (x,), {"shape": wanted}, wanted)
+
+
+def transpose(
+    a: TensorLike, perm: Any = None, conjugate: bool = False, name: str | None = None
+) -> Tensor:
+    """The axes in the order `perm`; default reversed."""
+    x = a if a.__class__ is Tensor else convert(a, name="a")
+    order = None if perm is None else sizes(perm, "perm")
+    op = CONJUGATE_TRANSPOSE if conjugate else TRANSPOSE
+    return call(op, (x,), {"perm": order}, (order,))
+
+
+def expand_dims(input: TensorLike, axis: int, name: str | None = None) -> Tensor:
+    """A new axis of length 1, which stands at `axis` afterwards."""
+    x = input if input.__class__ is Tensor else convert(input, name="input")
+    (place,) = sizes(axis, "axis")
+    return call(EXPAND_DIMS, (x,), {"axis": place}, (place,))
+
+
+def squeeze(input: TensorLike, axis: Any = None, name: str | None = None) -> Tensor:
+    """Without axes of length 1: those in `axis`, by default all."""
+    x = input if input.__class__ is Tensor else convert(input, name="input")
+    places = sizes(axis, "axis") if axis is not None and axis != [] else None
+    return call(SQUEEZE, (x,), {"axis": places}, (places,))
+
+
+def broadcast_to(input: TensorLike, shape: Any, name: str | None = None) -> Tensor:
+    """`input` repeated along new axes and axes of length 1."""
+    wanted = sizes(shape, "shape")
+    x = convert(input, name="input")
+    return call(BROADCAST_TO, (x,), {"shape": wanted}, wanted)
+
+
+def reverse(tensor: TensorLike, axis: Any, name: str | None = None) -> Tensor:
+    """The elements in reverse order along `axis`."""
+    places = sizes(axis, "axis")
+    x = convert(tensor, name="tensor")
+    return call(REVERSE, (x,), {"axis": places}, places)
+
+
+def roll(input: TensorLike, shift: Any, axis: Any, name: str | None = None) -> Tensor:
+    """The elements moved on by `shift` along `axis`, the last ones to the front."""
+    by, places = sizes(shift, "shift"), sizes(axis, "axis")
+    x = convert(input, name="input")
+    return call(ROLL, (x,), {"shift": by, "axis": places}, (by, places))

@@ -1,0 +1,176 @@
+"""The ops behind operators, indexing and methods of Tensor and Variable."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .op import Op
+
+_BROADCAST = "Reshape one of them so that the shapes broadcast."
+
+ADD = Op("add", jnp.add, hint=_BROADCAST)
+SUBTRACT = Op("subtract", jnp.subtract, hint=_BROADCAST)
+MULTIPLY = Op("multiply", jnp.multiply, hint=_BROADCAST)
+DIVIDE = Op("divide", jnp.true_divide, hint=_BROADCAST)
+FLOOR_DIVIDE = Op(
+    "floordiv", jnp.floor_divide, is_differentiable=False, hint=_BROADCAST
+)
+MOD = Op("floormod", jnp.mod, hint=_BROADCAST)
+POWER = Op("pow", jnp.power, hint=_BROADCAST)
+NEGATIVE = Op("negative", jnp.negative)
+INVERT = Op("invert", jnp.invert, is_differentiable=False)
+EQUAL = Op("equal", jnp.equal, is_differentiable=False, hint=_BROADCAST)
+NOT_EQUAL = Op("not_equal", jnp.not_equal, is_differentiable=False, hint=_BROADCAST)
+LESS = Op("less", jnp.less, is_differentiable=False, hint=_BROADCAST)
+LESS_EQUAL = Op("less_equal", jnp.less_equal, is_differentiable=False, hint=_BROADCAST)
+GREATER = Op("greater", jnp.greater, is_differentiable=False, hint=_BROADCAST)
+GREATER_EQUAL = Op(
+    "greater_equal", jnp.greater_equal, is_differentiable=False, hint=_BROADCAST
+)
+AND = Op("logical_and", jnp.bitwise_and, is_differentiable=False, hint=_BROADCAST)
+OR = Op("logical_or", jnp.bitwise_or, is_differentiable=False, hint=_BROADCAST)
+XOR = Op("logical_xor", jnp.bitwise_xor, is_differentiable=False, hint=_BROADCAST)
+IDENTITY = Op("identity", lambda x: x)
+
+
+def _abs(x: jax.Array) -> jax.Array:
+    """|x| with derivative sign(x): 0 at 0, as in TensorFlow; JAX has 1 there."""
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return jnp.abs(x)
+    return _abs_real(x)
+
+
+@jax.custom_jvp
+def _abs_real(x: jax.Array) -> jax.Array:
+    return jnp.abs(x)
+
+
+@_abs_real.defjvp
+def _abs_real_jvp(primals: tuple, tangents: tuple) -> tuple:
+    (x,), (tangent,) = primals, tangents
+    return jnp.abs(x), jnp.sign(x) * tangent
+
+
+ABS = Op("abs", _abs)
+
+
+def _integer_power(x: jax.Array, *, exponent: int) -> jax.Array:
+    return x**exponent
+
+
+INTEGER_POWER = Op("pow", _integer_power)
+
+
+def _cast(x: jax.Array, *, dtype: Any) -> jax.Array:
+    if jnp.issubdtype(x.dtype, jnp.complexfloating) and not jnp.issubdtype(
+        dtype, jnp.complexfloating
+    ):
+        x = jnp.real(x)
+    return x.astype(dtype)
+
+
+CAST = Op("cast", _cast, follows_settings=True)
+
+
+def _matmul(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.matmul(a, b)
+
+
+MATMUL = Op(
+    "matmul",
+    _matmul,
+    follows_settings=True,
+    hint=(
+        "The last axis of the first must equal the second-to-last of the second; "
+        "jt.transpose(x) swaps the axes of a matrix."
+    ),
+)
+RESHAPE = Op(
+    "reshape",
+    lambda x, *, shape: jnp.reshape(x, shape),
+    hint="The number of elements must stay the same; one axis may be -1.",
+)
+TRANSPOSE = Op("transpose", lambda x, *, perm: jnp.transpose(x, perm))
+
+
+def _reduction(function: Any) -> Any:
+    def reduce(x: jax.Array, *, axis: Any, keepdims: bool) -> jax.Array:
+        return function(x, axis=axis, keepdims=keepdims)
+
+    return reduce
+
+
+_AXES = "`axis` must name axes that the input has."
+SUM = Op("reduce_sum", _reduction(jnp.sum), follows_settings=True, hint=_AXES)
+MEAN = Op("reduce_mean", _reduction(jnp.mean), follows_settings=True, hint=_AXES)
+MAX = Op("reduce_max", _reduction(jnp.max), hint=_AXES)
+MIN = Op("reduce_min", _reduction(jnp.min), hint=_AXES)
+PROD = Op("reduce_prod", _reduction(jnp.prod), follows_settings=True, hint=_AXES)
+ANY = Op("reduce_any", _reduction(jnp.any), is_differentiable=False, hint=_AXES)
+ALL = Op("reduce_all", _reduction(jnp.all), is_differentiable=False, hint=_AXES)
+
+
+def _assign(variable: jax.Array, value: jax.Array) -> jax.Array:
+    """The new value in a buffer of its own, in the variable's dtype."""
+    return jnp.copy(value.astype(variable.dtype))
+
+
+ASSIGN = Op("assign", _assign, writes=((0, 0),))
+ASSIGN_ADD = Op("assign_add", lambda v, x: v + x.astype(v.dtype), writes=((0, 0),))
+ASSIGN_SUB = Op("assign_sub", lambda v, x: v - x.astype(v.dtype), writes=((0, 0),))
+
+
+def _select(x: jax.Array, *numbers: jax.Array, parts: tuple) -> jax.Array:
+    """Index `x`; `parts` says for each axis what its index is made of.
+
+    A part is `("at",)`: an integer from `numbers`; `("span", size, step)`: `size`
+    elements from an integer start; `("all",)`, `("new",)`; `("array",)`: an array of
+    integers or booleans from `numbers`.
+    """
+    numbers_left = list(numbers)
+    if any(part[0] == "array" for part in parts):
+        return x[tuple(_plain_index(part, numbers_left) for part in parts)]
+    axis = 0
+    for part in parts:
+        if part[0] == "at":
+            x = jax.lax.dynamic_index_in_dim(
+                x, numbers_left.pop(0), axis, keepdims=False
+            )
+            continue
+        if part[0] == "new":
+            x = jnp.expand_dims(x, axis)
+        elif part[0] == "span":
+            x = _span(x, numbers_left.pop(0), part[1], part[2], axis)
+        axis += 1
+    return x
+
+
+def _span(x: jax.Array, start: jax.Array, size: int, step: int, axis: int) -> jax.Array:
+    if step == 1:
+        return jax.lax.dynamic_slice_in_dim(x, start, size, axis)
+    return jnp.take(x, start + step * jnp.arange(size), axis=axis, mode="clip")
+
+
+def _plain_index(part: tuple, numbers: list) -> Any:
+    if part[0] in ("at", "array"):
+        return numbers.pop(0)
+    if part[0] == "new":
+        return None
+    if part[0] == "all":
+        return slice(None)
+    return numbers.pop(0) + part[2] * jnp.arange(part[1])
+
+
+SELECT = Op("getitem", _select)
+
+
+def _place(x: jax.Array, value: jax.Array, *numbers: jax.Array, parts: tuple) -> Any:
+    """`x` with the indexed part replaced: the positions are selected like values."""
+    positions = jnp.arange(x.size, dtype=jnp.int32).reshape(x.shape)
+    chosen = _select(positions, *numbers, parts=parts)
+    value = jnp.broadcast_to(value.astype(x.dtype), chosen.shape)
+    return x.reshape(-1).at[chosen.reshape(-1)].set(value.reshape(-1)).reshape(x.shape)
+
+
+ASSIGN_AT = Op("assign", _place, writes=((0, 0),))

@@ -1,0 +1,710 @@
+"""Execution: when a recording runs, as which program, and what becomes of the results.
+
+A structure that is seen for the first time runs op by op; seen again, it is compiled
+whole. A program returns what somebody still holds, and the new values of variables,
+whose old buffers it is given to overwrite when nobody else can see them.
+"""
+
+import contextlib
+import itertools
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import config
+from ..errors import ExecutionError
+from .compiling import note_duration, note_sizes
+from .home import Home, cut_in_trace, put_in_trace
+from .node import (
+    NOWHERE,
+    Handle,
+    Node,
+    Recording,
+    Segment,
+    _current,
+    begin,
+    current,
+    nobody,
+    record,
+)
+from .op import Op
+from .replay import GRADIENT, as_typed, needed, replay, replay_op_by_op
+from .signature import TensorType, applied, op_settings, settings
+from .snapshot import Snapshot, cut
+
+make_pending: Callable[[TensorType, tuple[Recording, int]], Handle]
+"""Makes the Tensor of a recorded result; `tensor` sets it."""
+make_value: Callable[[Any], Handle]
+"""Makes the Tensor of an array; `tensor` sets it."""
+
+_clock = itertools.count()
+_reference = weakref.ref
+_bounds = config.bounds
+
+
+class Pack:
+    """Small results of one launch that share a buffer for each dtype.
+
+    An output buffer costs more than the few numbers in it, so results that are held
+    but mostly never read leave the program together and are cut out when read.
+    """
+
+    __slots__ = ("buffers", "places")
+
+    def __init__(self, buffers: Sequence[Any], places: dict[int, tuple]) -> None:
+        self.buffers = buffers
+        self.places = places
+
+    def take(self, number: int) -> jax.Array:
+        """One result as an array of its own."""
+        index, start, shape = self.places[number]
+        return cut(self.buffers[index], start, shape)
+
+    def take_host(self, number: int) -> np.ndarray:
+        """One result on the host."""
+        index, start, shape = self.places[number]
+        size = int(np.prod(shape))
+        return np.asarray(self.buffers[index])[start : start + size].reshape(shape)
+
+
+Layout = tuple[tuple[int, int, int], ...]
+"""`(number, group, start)` of each argument that lives in a home: arguments of one
+group share a home, and `start` is where in it, or -1 for the home itself."""
+
+
+def layout_of(recording: Recording, numbers: Sequence[int]) -> Layout:
+    """Which arguments live together in homes, and where."""
+    groups: dict[int, int] = {}
+    found = []
+    for number in numbers:
+        value = recording.values[number]
+        if value.__class__ is Snapshot:
+            group = groups.setdefault(id(value), len(groups))
+            found.append((number, group, recording.owners[number]._start))
+    return tuple(found)
+
+
+class Program:
+    """A compiled structure: arguments in, wanted results and new variable values out.
+
+    Attributes:
+        layout: Which arguments it cuts out of homes.
+        members: For each home a number that stands for it, overwritten ones first.
+        num_overwritten: How many homes it overwrites.
+        donated, kept: Numbers of the other arguments, overwritten and read only.
+        places: Where each wanted result comes out: an index among those that travel
+            alone, `None` for one in the pack, negative for new variable values.
+        packed: For `Pack`: buffer, start and shape by number.
+        run: The compiled function.
+    """
+
+    __slots__ = (
+        "donated",
+        "kept",
+        "layout",
+        "members",
+        "num_overwritten",
+        "packed",
+        "places",
+        "run",
+    )
+
+    def __init__(
+        self, path: Sequence[Node], wanted: frozenset[int], layout: Layout
+    ) -> None:
+        types = path[-1].types()
+        written = dict(zip(*final_writes(path), strict=True))
+        nodes = needed(path, wanted.union(written.values()))
+        used = {*wanted, *(number for node in nodes for number in node.inputs)}
+        leaves = [n for node in path for n, _ in node.leaves if n in used]
+        spots = {n: (group, start) for n, group, start in layout if n in used}
+        overwritten = dict.fromkeys(spots[n][0] for n in written if n in spots)
+        groups = dict.fromkeys([*overwritten, *(group for group, _ in spots.values())])
+        order = {group: position for position, group in enumerate(groups)}
+        self.layout = tuple((n, order[g], start) for n, (g, start) in spots.items())
+        self.num_overwritten = len(overwritten)
+        self.members = [
+            next(n for n, spot in spots.items() if spot[0] == group) for group in groups
+        ]
+        self.donated = [n for n in written if n not in spots]
+        self.kept = [n for n in leaves if n not in spots and n not in written]
+        finals = [written[number] for number in self.donated]
+        own = {final: -1 - i for i, final in enumerate(finals)}
+        alone, shared = _sort_results(sorted(wanted.difference(own)), types)
+        self.packed = {
+            number: (index, start, types[number].shape)
+            for index, group in enumerate(shared)
+            for number, start in _starts(group, types)
+        }
+        self.places: dict[int, int | None] = dict.fromkeys(self.packed)
+        self.places.update((number, i) for i, number in enumerate(alone))
+        self.places.update(own)
+        donated, kept = self.donated, self.kept
+
+        def whole(homes: list, overwrite: list, read: list, numbers: list) -> tuple:
+            arrays = dict(zip(groups, [*homes, *read], strict=True))
+            values = dict(zip(donated, overwrite, strict=True))
+            for number, (group, start) in spots.items():
+                values[number] = _member(arrays[group], start, types[number])
+            for number, argument in zip(kept, numbers, strict=True):
+                values[number] = as_typed(argument, types[number])
+            replay(nodes, values)
+            return (
+                [_new_home(arrays[g], g, spots, written, values) for g in overwritten],
+                [values[number] for number in finals],
+                [values[number] for number in alone],
+                [
+                    jnp.concatenate([jnp.ravel(values[number]) for number in group])
+                    for group in shared
+                ],
+            )
+
+        self.run = jax.jit(whole, donate_argnums=(0, 1))
+
+    def fits(self, layout: Layout) -> bool:
+        """Whether arguments that live so can be handed over as they are."""
+        mine = {number for number, _, _ in self.layout}
+        plain = {*self.kept, *self.donated}
+        given = [spot for spot in layout if spot[0] in mine or spot[0] in plain]
+        return _canonical(given) == _canonical(self.layout)
+
+
+def _canonical(layout: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The same layout with its groups numbered in order of appearance."""
+    groups: dict[int, int] = {}
+    return [(n, groups.setdefault(g, len(groups)), s) for n, g, s in layout]
+
+
+def _member(array: Any, start: int, kind: TensorType) -> Any:
+    return array if start < 0 else cut_in_trace(array, start, kind.shape)
+
+
+def _new_home(
+    array: Any,
+    group: int,
+    spots: dict[int, tuple[int, int]],
+    written: dict[int, int],
+    values: dict[int, Any],
+) -> Any:
+    """A home with the new values of the members that were assigned."""
+    for number, final in written.items():
+        if number in spots and spots[number][0] == group:
+            start = spots[number][1]
+            array = (
+                values[final]
+                if start < 0
+                else put_in_trace(array, start, values[final])
+            )
+    return array
+
+
+def final_writes(path: Sequence[Node]) -> tuple[list[int], list[int]]:
+    """Numbers of the variables that a path assigns, and of their last values."""
+    root: dict[int, int] = {}
+    final: dict[int, int] = {}
+    for node in path:
+        assert node.op is not None
+        for output, position in () if node.op.is_settled else node.op.writes:
+            before = node.inputs[position]
+            variable = root.get(before, before)
+            root[node.first + output] = variable
+            final[variable] = node.first + output
+    return list(final), list(final.values())
+
+
+def _sort_results(
+    numbers: Sequence[int], types: Sequence[TensorType]
+) -> tuple[list[int], list[list[int]]]:
+    """Split results into those that travel alone and groups that share a buffer.
+
+    Groups are filled as homes are, so that gradients that are held share the buffer that
+    the update reads. Scalars have a buffer of their own, so that keeping a loss for long does
+    not keep the gradients of its step.
+    """
+    groups: dict[tuple, list[int]] = {}
+    filled: dict[Any, int] = {}
+    alone = []
+    for number in numbers:
+        kind = types[number]
+        if 0 < kind.size <= config.bounds.packed_size:
+            size = filled[kind.dtype] = filled.get(kind.dtype, 0) + kind.size
+            chunk = size // config.bounds.home_size if kind.shape else -1
+            groups.setdefault((kind.dtype, chunk), []).append(number)
+        else:
+            alone.append(number)
+    shared = []
+    for group in groups.values():
+        (shared.append if len(group) > 1 else alone.extend)(group)
+    return alone, shared
+
+
+def _starts(group: Sequence[int], types: Sequence[TensorType]) -> list[tuple[int, int]]:
+    """Where each member of a group starts in their buffer."""
+    ends = itertools.accumulate((types[number].size for number in group), initial=0)
+    return list(zip(group, ends, strict=False))
+
+
+class Slot:
+    """What is known of one structure: its programs, and what was asked of it."""
+
+    __slots__ = ("asked", "guard", "is_step", "path", "programs", "results", "used")
+
+    def __init__(self, path: list[Node]) -> None:
+        self.path = path
+        self.programs: list[Program] = []
+        self.asked: frozenset[int] | None = None
+        self.guard = threading.Lock()
+        self.used = 0
+        self.results = [
+            number for node in path for number in range(node.first, node.end)
+        ]
+        has_gradient = any(node.op is GRADIENT for node in path)
+        self.is_step = has_gradient and bool(final_writes(path)[0])
+
+    def find(self, alive: Sequence[int]) -> Program | None:
+        """The program that returns all of `alive`, the latest used first."""
+        for program in self.programs:
+            places = program.places
+            for number in alive:
+                if number not in places:
+                    break
+            else:
+                return program
+        return None
+
+    def is_hot(self) -> bool:
+        """Whether the structure is worth compiling now."""
+        if config.switches.execution != "auto":
+            return config.switches.execution == "compiled"
+        if self.asked is not None:
+            return True
+        return self.is_step and len(self.path) <= config.bounds.compile_at_sight
+
+    def compile(self, recording: Recording, alive: Sequence[int]) -> Program:
+        """A program for `alive`; the second one returns all that was ever asked for.
+
+        A later, wider one replaces the second, so there are never more than two for
+        one layout of the arguments.
+        """
+        leaves = [number for node in self.path for number, _ in node.leaves]
+        layout = layout_of(recording, leaves)
+        with self.guard:
+            for program in self.programs:
+                if program.fits(layout) and all(n in program.places for n in alive):
+                    return program
+            same = [program for program in self.programs if program.fits(layout)]
+            wanted = frozenset(alive)
+            if same:
+                wanted = wanted.union(self.asked or ())
+            program = Program(self.path, wanted, layout)
+            for replaced in same[1:]:
+                self.programs.remove(replaced)
+            self.programs.append(program)
+            del self.programs[:-4]
+            self.asked = frozenset(alive).union(self.asked or ())
+            return program
+
+
+class _Slots:
+    """All structures that were seen, bounded; the least recently used go first."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[tuple, Slot] = {}
+        self._guard = threading.Lock()
+
+    def find(self, recording: Recording) -> Slot:
+        """The slot of a recording's structure."""
+        node = recording.node
+        assert node is not None
+        slot = node.slot
+        if slot is None or slot.path is None:
+            path = node.path()
+            key = (recording.settings, *(step.key for step in path))
+            with self._guard:
+                slot = self._by_key.get(key)
+                if slot is None:
+                    self._make_room()
+                    slot = self._by_key[key] = Slot(path)
+            node.slot = slot
+        return slot
+
+    def _make_room(self) -> None:
+        """Let go of the structures and programs that were not used for longest."""
+        compiled = [slot for slot in self._by_key.values() if slot.programs]
+        if len(compiled) >= config.bounds.programs:
+            oldest = min(compiled, key=lambda slot: slot.used)
+            oldest.programs = []
+            oldest.asked = None
+        if len(self._by_key) >= 16 * config.bounds.programs:
+            by_age = sorted(self._by_key.items(), key=lambda item: item[1].used)
+            for key, slot in by_age[: len(by_age) // 2]:
+                slot.programs = []
+                slot.path = None  # its nodes look again
+                del self._by_key[key]
+
+    def clear(self) -> None:
+        """Forget every program."""
+        with self._guard:
+            for slot in self._by_key.values():
+                slot.programs = []
+                slot.path = None
+            self._by_key.clear()
+
+    def __len__(self) -> int:
+        return sum(len(slot.programs) for slot in self._by_key.values())
+
+
+slots = _Slots()
+
+
+def call(
+    op: Op,
+    inputs: Sequence[Handle],
+    options: dict[str, Any] | None = None,
+    frozen: tuple = (),
+) -> Any:
+    """Call an op: record it if there is a reason, run it at once if not.
+
+    The reasons: a tape or a region is open, or an argument is itself pending.
+
+    Args:
+        op: What to call.
+        inputs: Its arrays.
+        options: Its options that are structure.
+        frozen: `options` in hashable form, as `signature.freeze` makes it.
+
+    Returns:
+        Tensors nested as the op's results.
+    """
+    recording = _current.get() or current()
+    if not recording.depth and not _is_pending(recording, inputs):
+        return _run_now(op, inputs, options or {}, frozen)
+    if (
+        op.follows_settings
+        and recording.node is not None
+        and recording.settings[:2] != op_settings()
+    ):
+        run(recording)
+        recording = current()
+    node = record(recording, op, inputs, options, frozen)
+    if node.tree is None:
+        values = recording.values
+        made: Any = make_pending(node.outputs[0], (recording, len(values)))
+        values.append(_reference(made))
+    else:
+        made = jax.tree.unflatten(node.tree, add_results(recording, node))
+    if op.writes:
+        _note_writes(recording, node, inputs)
+    if node.length >= _bounds.pending_nodes:
+        run(recording)
+    return made
+
+
+def move_in(variables: Sequence[Any]) -> Home:
+    """Give variables a home; what is pending reads them from there."""
+    recording = current()
+    home = Home(variables)
+    for variable, before in zip(home.members, home.before, strict=True):
+        for number in recording.numbers_of(variable):
+            if recording.values[number] is before:
+                recording.values[number] = home._value
+    home.before = ()
+    return home
+
+
+def update(op: Op, inputs: Sequence[Handle]) -> None:
+    """Record a call that only assigns variables, and end the program with it."""
+    recording = _current.get() or current()
+    node = record(recording, op, inputs, None, ())
+    recording.values.extend([nobody] * len(node.outputs))
+    run(recording)
+
+
+def add_results(recording: Recording, node: Node) -> list[Handle]:
+    """Make the handles of a call's results; the recording knows them weakly."""
+    values = recording.values
+    made = []
+    for kind in node.outputs:
+        handle = make_pending(kind, (recording, len(values)))
+        values.append(_reference(handle))
+        made.append(handle)
+    return made
+
+
+def _is_pending(recording: Recording, inputs: Sequence[Handle]) -> bool:
+    """Whether an argument waits for a recording to run."""
+    if recording.writes:
+        writes = recording.writes
+        return any(h._value is None or id(h) in writes for h in inputs)
+    return any(handle._value is None for handle in inputs)
+
+
+def _note_writes(recording: Recording, node: Node, inputs: Sequence[Handle]) -> None:
+    """Let the variables that a call assigns be read from its results."""
+    assert node.op is not None
+    for output, position in node.op.writes:
+        variable = inputs[position]
+        before = recording.numbers_of(variable)
+        after = node.first + output
+        recording.taps[id(variable)] = [*before, after]
+        recording.known[id(variable)] = after
+        recording.writes[id(variable)] = (variable, after)
+        variable._at = (recording, after)
+
+
+def _run_now(
+    op: Op, inputs: Sequence[Handle], options: dict[str, Any], frozen: tuple
+) -> Any:
+    """Compute at once, one op as one program."""
+    arrays = [handle._array() for handle in inputs]
+    try:
+        out = op.compiled(options, frozen)(*arrays)
+    except (TypeError, ValueError) as error:
+        op.raise_misfit([handle._type for handle in inputs], error)
+    if op.writes:
+        leaves = jax.tree.leaves(out)
+        for output, position in op.writes:
+            inputs[position]._write(leaves[output])
+    if isinstance(out, jax.Array):
+        return make_value(out)
+    return jax.tree.map(make_value, out)
+
+
+@contextlib.contextmanager
+def detached() -> Iterator[None]:
+    """Run a block at once, outside of what is being recorded around it."""
+    around = _current.get()
+    begin()
+    try:
+        yield
+        run(current())
+    finally:
+        _current.set(around)
+
+
+def is_current(recording: Recording) -> bool:
+    """Whether a recording is the one of this thread or task."""
+    return _current.get() is recording
+
+
+def run(recording: Recording) -> None:
+    """Run everything that a recording holds; what is still held becomes a value.
+
+    Raises:
+        ExecutionError: if the program cannot be compiled or run. Variables then have
+            the values from before the recording, unless the message says otherwise.
+    """
+    if recording.node is None:
+        return
+    with recording.guard:
+        segment = _hand_over(recording)
+        try:
+            _launch(recording, segment)
+        finally:
+            recording.is_done = True
+            recording.values = []
+            recording.known = {}
+            recording.owners = {}
+            recording.held = []
+            recording.taps = {}
+            recording.origins = {}
+            recording.writes = {}
+
+
+def _hand_over(recording: Recording) -> Segment | None:
+    """Start the next recording; live tapes keep the part that they cover."""
+    tapes = recording.live_tapes() if recording.tapes else ()
+    segment = Segment(recording) if tapes else None
+    after = begin(recording.depth) if _current.get() is recording else None
+    for tape in tapes:
+        tape._cut(recording, segment, after)
+    return segment
+
+
+def _launch(recording: Recording, segment: Segment | None) -> None:
+    values = recording.values
+    slot = recording.node.slot
+    if slot is None or slot.path is None:
+        slot = slots.find(recording)
+    slot.used = next(_clock)
+    held = [
+        (number, handle)
+        for number in slot.results
+        if (handle := values[number]()) is not None
+    ]
+    if segment is not None:
+        origin = _reference(segment)
+        for number, handle in held:
+            handle._origin = (origin, number)
+    try:
+        if recording.is_traced:
+            _launch_in_trace(recording, slot, held)
+        elif recording.settings == settings():
+            _launch_here(recording, slot, held)
+        else:  # under the settings that its calls were made under
+            with applied(recording.settings):
+                _launch_here(recording, slot, held)
+    except Exception as error:
+        recording.failure = error
+        for variable, _ in recording.writes.values():
+            variable._at = NOWHERE
+        raise
+
+
+def _launch_here(
+    recording: Recording, slot: Slot, held: Sequence[tuple[int, Handle]]
+) -> None:
+    """Run by a program that is there, by a new one, or op by op."""
+    alive = [number for number, _ in held]
+    program = slot.find(alive)
+    if program is not None and _launch_program(recording, program, held):
+        return
+    if program is None and not slot.is_hot():
+        slot.asked = frozenset(alive)
+        _launch_op_by_op(recording, slot, held)
+        return
+    note_sizes(slot.path)
+    start = time.perf_counter()
+    program = slot.compile(recording, alive)
+    launched = _launch_program(recording, program, held)
+    note_duration(slot.path, time.perf_counter() - start)
+    assert launched, "a program fits the arguments that it was compiled for"
+
+
+def _launch_program(
+    recording: Recording, program: Program, held: Sequence[tuple[int, Handle]]
+) -> bool:
+    """Run a program; false if arguments live elsewhere than it expects."""
+    values, owners = recording.values, recording.owners
+    snapshots = [values[number] for number in program.members]
+    for number, group, start in program.layout:
+        if values[number] is not snapshots[group] or owners[number]._start != start:
+            return False
+    overwritten = []
+    for number in program.donated:
+        value = values[number]
+        if value.__class__ is Snapshot:
+            return False
+        overwritten.append(value if owners[number]._may_donate(value) else _copy(value))
+    arguments = [values[number] for number in program.kept]
+    for value in arguments:
+        if value.__class__ is Snapshot:
+            return False
+    count = program.num_overwritten
+    homes = [
+        snapshot.array
+        if owners[number]._home._may_donate(snapshot)
+        else _copy(snapshot.array)
+        for number, snapshot in zip(program.members[:count], snapshots, strict=False)
+    ]
+    read = [snapshot.array for snapshot in snapshots[count:]]
+    outcome: list[tuple] = []
+    try:
+        # One C call launches and keeps the results, so that no signal comes between.
+        outcome.extend(
+            map(program.run, (homes,), (overwritten,), (read,), (arguments,))
+        )
+    finally:
+        if outcome:
+            _commit(recording, program, held, *outcome[0])
+    return True
+
+
+_copy = jax.jit(jnp.copy)
+
+
+def _commit(
+    recording: Recording,
+    program: Program,
+    held: Sequence[tuple[int, Handle]],
+    homes: Sequence[Any],
+    finals: Sequence[Any],
+    alone: Sequence[Any],
+    buffers: Sequence[Any],
+) -> None:
+    """Give variables and handles their values."""
+    owners, places = recording.owners, program.places
+    for number, array in zip(program.members, homes, strict=False):
+        owners[number]._home._write(array)
+    for number, value in zip(program.donated, finals, strict=True):
+        owners[number]._write(value)
+    pack = Pack(buffers, program.packed) if buffers else None
+    for number, handle in held:
+        place = places[number]
+        if place is None:
+            handle._value = pack
+        elif place >= 0:
+            handle._value = alone[place]
+        else:
+            handle._value = finals[-1 - place]
+            owners[program.donated[-1 - place]]._share()
+
+
+def leaf_values(
+    path: Sequence[Node], values: Sequence[Any], owners: dict[int, Any]
+) -> dict[int, Any]:
+    """All arguments of a path as arrays of their own, by number."""
+    found = {}
+    for node in path:
+        for number, kind in node.leaves:
+            value = values[number]
+            if value.__class__ is Snapshot:
+                start = owners[number]._start
+                value = value.array if start < 0 else value.take(start, kind.shape)
+            found[number] = as_typed(value, kind)
+    return found
+
+
+def _launch_op_by_op(
+    recording: Recording, slot: Slot, held: Sequence[tuple[int, Handle]]
+) -> None:
+    values = leaf_values(slot.path, recording.values, recording.owners)
+    variables, finals = final_writes(slot.path)
+    wanted = [number for number, _ in held]
+    replay_op_by_op(needed(slot.path, [*wanted, *finals]), values)
+    for number, final in zip(variables, finals, strict=True):
+        owner = recording.owners[number]
+        owner._write(values[final])
+        if final in wanted:
+            owner._share()
+    for number, handle in held:
+        handle._value = values[number]
+
+
+def _launch_in_trace(
+    recording: Recording, slot: Slot, held: Sequence[tuple[int, Handle]]
+) -> None:
+    """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers."""
+    values = leaf_values(slot.path, recording.values, recording.owners)
+    variables, finals = final_writes(slot.path)
+    if variables:
+        raise ExecutionError(
+            "A Variable was assigned inside a function that JAX traces, where the "
+            "new value cannot outlive the trace. Return the value from the function "
+            "and assign it outside."
+        )
+    replay(needed(slot.path, [number for number, _ in held]), values)
+    for number, handle in held:
+        handle._value = values[number]
+
+
+def read_elsewhere(recording: Recording, number: int) -> Any:
+    """Compute a value that another thread has recorded, without running its recording.
+
+    Returns `None` when it has run meanwhile, so that the value is there to take.
+    """
+    with recording.guard:
+        if recording.is_done:
+            return None
+        assert recording.node is not None
+        path = recording.node.path()
+        values = leaf_values(path, recording.values, recording.owners)
+        with applied(recording.settings):
+            replay_op_by_op(needed(path, [number]), values)
+        return values[number]

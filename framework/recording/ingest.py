@@ -1,0 +1,126 @@
+"""Taking in host data: a private copy, in a dtype that the device has."""
+
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import ArgumentError, ArgumentTypeError
+
+_NARROW = {
+    np.dtype("float64"): np.dtype("float32"),
+    np.dtype("int64"): np.dtype("int32"),
+    np.dtype("uint64"): np.dtype("uint32"),
+    np.dtype("complex128"): np.dtype("complex64"),
+}
+X64 = "jt.config.enable_x64()"
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a Python number (a NumPy scalar has a dtype of its own)."""
+    return value.__class__ in (float, int, bool, complex)
+
+
+def device_dtype(dtype: Any, name: str = "dtype") -> np.dtype:
+    """A dtype that was asked for by name, if the device can have it.
+
+    Raises:
+        ArgumentError: for a 64-bit dtype while x64 is not enabled.
+    """
+    dtype = np.dtype(dtype)
+    if dtype in _NARROW and not jax.config.jax_enable_x64:
+        raise ArgumentError(
+            f"`{name}` is {dtype.name}, which needs 64-bit types; they are off. "
+            f"Call {X64} first, or use {_NARROW[dtype].name}."
+        )
+    return dtype
+
+
+def private_array(value: Any, dtype: Any = None, name: str = "value") -> Any:
+    """A copy of host data that nobody else can change, in a dtype the device has.
+
+    Copied here and now: a NumPy array that is changed after the call changes nothing.
+
+    Args:
+        value: Array, NumPy scalar, Python number or nested list.
+        dtype: Element type; default that of `value`, 64-bit types narrowed while x64
+            is not enabled: float64 to float32, int64 to int32 if all values fit.
+        name: The argument's name in messages.
+
+    Raises:
+        ArgumentTypeError: for objects, strings, dates and the like.
+        ArgumentError: for integers that do not fit.
+    """
+    wanted = None if dtype is None else device_dtype(dtype)
+    if isinstance(value, jax.Array):
+        return jnp.array(value, dtype=wanted)
+    host = _as_host(value, name)
+    narrow = wanted
+    if narrow is None and not jax.config.jax_enable_x64:
+        narrow = _NARROW.get(host.dtype)
+    if narrow is None or narrow == host.dtype:
+        return np.array(host, order="C", copy=True)
+    if host.dtype.kind in "iu" and narrow.kind in "iu":
+        _check_fit(host, narrow, name)
+    with np.errstate(over="ignore", invalid="ignore"):
+        copied = host.astype(narrow, order="C")
+    if wanted is None and copied.dtype.kind == "f":
+        _warn_overflow(host, copied, name)
+    return copied
+
+
+def _as_host(value: Any, name: str) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArgumentTypeError(
+            f"`{name}` is a masked array, whose mask would be lost. "
+            "Fill it first: x.filled(0)."
+        )
+    try:
+        host = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ArgumentTypeError(
+            f"`{name}` is no array of numbers: {error}. Give rows of equal length."
+        ) from None
+    if host.dtype.kind not in "biufc" and not jnp.issubdtype(host.dtype, np.generic):
+        kind = None
+    else:
+        kind = host.dtype.kind
+    if kind not in ("b", "i", "u", "f", "c") and not _is_small_float(host.dtype):
+        raise ArgumentTypeError(
+            f"`{name}` has dtype {host.dtype} ({type(value).__name__} of shape "
+            f"{host.shape}); expected numbers or booleans. "
+            "Convert it first, for example x.astype('float32')."
+        )
+    if host.dtype.itemsize > 8 and host.dtype.kind == "f":
+        host = host.astype(np.float64)  # long double: no device has it
+    if not host.dtype.isnative:
+        host = host.astype(host.dtype.newbyteorder("="))
+    return host
+
+
+def _is_small_float(dtype: np.dtype) -> bool:
+    """bfloat16 and the 8-bit floats, which NumPy calls void."""
+    return bool(jnp.issubdtype(dtype, np.floating))
+
+
+def _check_fit(host: np.ndarray, narrow: np.dtype, name: str) -> None:
+    if not host.size:
+        return
+    low, high = int(host.min()), int(host.max())
+    limits = np.iinfo(narrow)
+    if low < limits.min or high > limits.max:
+        raise ArgumentError(
+            f"`{name}` has {host.dtype.name} values from {low} to {high}, which do "
+            f"not fit {narrow.name}. Call {X64} first, or use smaller numbers."
+        )
+
+
+def _warn_overflow(host: np.ndarray, copied: np.ndarray, name: str) -> None:
+    if copied.size and np.isinf(copied).any() and not np.isinf(host).any():
+        warnings.warn(
+            f"`{name}` has {host.dtype.name} values up to {np.abs(host).max():.3g}, "
+            f"which become infinite in {copied.dtype.name}. Call {X64} to keep them.",
+            stacklevel=4,
+        )

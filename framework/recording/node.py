@@ -1,0 +1,427 @@
+"""Nodes and recordings: what was called, in which order, on which values.
+
+A `Node` is one recorded call, and the place in a tree of all calls that were ever
+recorded after the same beginning. A loop that makes the same calls again walks down
+the same branch: each op is then one dictionary lookup, with no shape inference and no
+hashing of what came before, and the node it ends on *is* the signature of the step.
+
+A `Recording` is what a thread (or asyncio task) has called and not run yet: the node
+reached, and the values the calls stand on. Values are numbered in order of appearance,
+arguments from outside and results alike; nodes refer to these numbers only.
+"""
+
+import threading
+import weakref
+from contextvars import ContextVar
+from typing import Any
+
+from .op import Op, concrete_classes
+from .signature import TensorType, plain_type, settings
+from .site import user_site
+from .snapshot import Snapshot
+
+_MAX_NODES = 200_000
+
+
+class Handle:
+    """Base of `Tensor` and `Variable`: a value, or the place where it is recorded.
+
+    `_value` is the array (`None` while pending, a `Pack` while it shares a buffer
+    with other results); `_at` is the recording that knows this handle, and its number
+    there; `_origin` is where a live tape recorded it, once that has run.
+    """
+
+    __slots__ = ("__weakref__", "_at", "_origin", "_type", "_value")
+
+    _at: tuple["Recording | None", int]
+    _origin: "tuple[weakref.ref[Segment], int] | None"
+    _type: TensorType
+    _value: Any
+
+    def _array(self) -> Any:
+        """The value as an array, running what is pending for it."""
+        raise NotImplementedError
+
+    def _admitted(self) -> Any:
+        """The value as a recording takes it in as an argument."""
+        return self._array()
+
+    def _share(self) -> None:
+        """Take note that somebody else sees the buffer of the value."""
+
+    def _hold(self, count: int) -> None:
+        """Take note that `count` more segments of live tapes need the value."""
+
+
+NOWHERE: tuple[None, int] = (None, 0)
+
+
+def nobody() -> None:
+    """Stands where a result has no handle: a weak reference that is already dead."""
+
+
+class Node:
+    """One recorded call; see the module's docstring.
+
+    Attributes:
+        parent: The call before it; `None` at a root.
+        op, options: What was called, and its options that are structure.
+        inputs: Numbers of the values that it takes.
+        leaves: `(number, type)` of the values from outside that it brought in.
+        outputs: Types of its results, which are numbered from `first` on.
+        end: Number that the next value will get.
+        length: How many calls the path from the root to here has.
+        tree: How the results nest; `None` for a single one.
+        site: The user's line that recorded it first.
+        children: The calls that have followed, by their key.
+        slot: What execution keeps for the recordings that end here.
+    """
+
+    __slots__ = (
+        "children",
+        "end",
+        "first",
+        "inputs",
+        "key",
+        "leaves",
+        "length",
+        "op",
+        "options",
+        "outputs",
+        "parent",
+        "site",
+        "slot",
+        "tree",
+    )
+
+    def __init__(
+        self,
+        parent: "Node | None" = None,
+        key: tuple = (),
+        op: Op | None = None,
+        options: dict[str, Any] | None = None,
+        inputs: tuple[int, ...] = (),
+        leaves: tuple[tuple[int, TensorType], ...] = (),
+        outputs: tuple[TensorType, ...] = (),
+        tree: Any = None,
+    ) -> None:
+        self.parent = parent
+        self.key = key
+        self.op = op
+        self.options = options or {}
+        self.inputs = inputs
+        self.leaves = leaves
+        self.outputs = outputs
+        self.tree = tree
+        self.first = (parent.end if parent else 0) + len(leaves)
+        self.end = self.first + len(outputs)
+        self.length = parent.length + 1 if parent else 0
+        self.site = user_site() if parent else None
+        self.children: dict[tuple, Node] = {}
+        self.slot: Any = None
+
+    def path(self) -> "list[Node]":
+        """The calls from the first to this one."""
+        nodes = []
+        node = self
+        while node.parent is not None:
+            nodes.append(node)
+            node = node.parent
+        nodes.reverse()
+        return nodes
+
+    def types(self) -> "list[TensorType]":
+        """Types of all values up to here, by number."""
+        found: list[TensorType] = []
+        for node in self.path():
+            found.extend(kind for _, kind in node.leaves)
+            found.extend(node.outputs)
+        return found
+
+
+class _Roots:
+    """The first node of each setting, forgotten when the tree has grown too large."""
+
+    def __init__(self) -> None:
+        self.by_settings: dict[tuple, Node] = {}
+        self.count = 0
+
+    def find(self, key: tuple) -> Node:
+        """The root for recordings under these settings."""
+        if self.count > _MAX_NODES:
+            self.clear()
+        return self.by_settings.get(key) or self.by_settings.setdefault(key, Node())
+
+    def clear(self) -> None:
+        """Forget all paths; recordings that are under way keep theirs."""
+        self.by_settings = {}
+        self.count = 0
+
+
+roots = _Roots()
+
+
+class _Numbering:
+    """How a recording numbers the handles that it knows."""
+
+    __slots__ = ("known", "taps")
+
+    known: dict[int, int]
+    taps: dict[int, list[int]]
+
+    def numbers_of(self, handle: Handle) -> list[int]:
+        """Every number that a handle has here: all reads of a variable."""
+        reads = self.taps.get(id(handle))
+        if reads is not None:
+            return reads
+        number = self._number_of(handle)
+        return [] if number is None else [number]
+
+    def _number_of(self, handle: Handle) -> int | None:
+        raise NotImplementedError
+
+
+class Segment(_Numbering):
+    """A recording that has run and that a live tape still covers."""
+
+    __slots__ = (
+        "__weakref__",
+        "held",
+        "node",
+        "origins",
+        "owners",
+        "settings",
+        "values",
+    )
+
+    def __init__(self, recording: "Recording") -> None:
+        assert recording.node is not None
+        self.node = recording.node
+        self.settings = recording.settings
+        self.values = {
+            number: recording.values[number]
+            for node in self.node.path()
+            for number, _ in node.leaves
+        }
+        self.known = recording.all_known()
+        self.owners = recording.owners
+        self.held = recording.held
+        self.taps = recording.taps
+        self.origins = recording.origins
+        self._hold(1)
+
+    def __del__(self) -> None:
+        self._hold(-1)
+
+    def _hold(self, count: int) -> None:
+        """Keep programs from overwriting what this needs, or allow it again."""
+        for number, value in self.values.items():
+            if value.__class__ is Snapshot:
+                value.holders += count
+            else:
+                self.owners[number]._hold(count)
+
+    def _number_of(self, handle: Handle) -> int | None:
+        number = self.known.get(id(handle))
+        if number is None and handle._origin is not None:
+            place, origin = handle._origin
+            number = origin if place() is self else None
+        return number
+
+
+class Recording(_Numbering):
+    """The calls of one thread or task that have not run yet.
+
+    Attributes:
+        node: The last call; `None` before the first.
+        values: By number: an argument's array, or a weak reference to a result's
+            handle. Results that nobody holds are not computed for their own sake.
+        known: Numbers of handles that `_at` does not tell, by `id`: of arguments that
+            another thread records with too, and of variables assigned here.
+        owners: The handle of each argument, by number (so that no `id` is reused).
+        held: More handles that `known` names, kept so that no `id` is reused.
+        writes: Variables assigned here, by `id`, with the number of their value.
+        taps: All numbers that were read from a variable, where more than one.
+        origins: For arguments that a live tape knows: where it recorded them.
+        depth: How many tapes and regions are open; calls are recorded while any is.
+        tapes: Weak references to the tapes that cover some of these calls.
+        is_traced: Whether an argument is a tracer of the user's own `jax.jit`.
+        guard: Held while another thread reads, or the owner runs.
+        is_done: Whether it has run, or failed to.
+        failure: Why it failed; whoever reads one of its results is told.
+    """
+
+    __slots__ = (
+        "depth",
+        "failure",
+        "guard",
+        "held",
+        "is_done",
+        "is_traced",
+        "node",
+        "origins",
+        "owners",
+        "settings",
+        "tapes",
+        "values",
+        "writes",
+    )
+
+    def __init__(self, depth: int = 0) -> None:
+        self.node: Node | None = None
+        self.values: list[Any] = []
+        self.known: dict[int, int] = {}
+        self.owners: dict[int, Handle] = {}
+        self.held: list[Handle] = []
+        self.writes: dict[int, tuple[Handle, int]] = {}
+        self.taps: dict[int, list[int]] = {}
+        self.origins: dict[int, tuple[Segment, int]] = {}
+        self.depth = depth
+        self.tapes: list[weakref.ref] = []
+        self.settings: tuple = ()
+        self.is_traced = False
+        self.guard = threading.RLock()
+        self.is_done = False
+        self.failure: Exception | None = None
+
+    def start(self) -> Node:
+        """Settle the settings that the calls of this recording obey."""
+        self.settings = settings()
+        self.node = roots.find(self.settings)
+        return self.node
+
+    def admit(self, handle: Handle) -> int | TensorType:
+        """Take in an argument: its number if it is known here, else its type.
+
+        A type in a key says that the call brings in a new value of that type, which
+        has the next free number. Called for handles without a stamp of this recording.
+        """
+        if self.known:
+            number = self.known.get(id(handle))
+            if number is not None:
+                return number
+        value = handle._value
+        if value.__class__ not in concrete_classes:
+            value = handle._admitted()
+            if value.__class__ not in concrete_classes:
+                self.is_traced = True
+        values = self.values
+        number = len(values)
+        values.append(value)
+        self.owners[number] = handle
+        if handle._origin is not None:
+            segment = handle._origin[0]()
+            if segment is not None:
+                self.origins[number] = (segment, handle._origin[1])
+        before = handle._at[0]
+        if before is None or before.is_done:
+            handle._at = (self, number)
+        else:  # another thread records with it too, and must find its own number
+            self.known[id(handle)] = number
+            handle._share()
+        return handle._type
+
+    def retreat(self, end: int) -> None:
+        """Forget the arguments from number `end` on: the call that named them failed."""
+        for number in range(end, len(self.values)):
+            handle = self.owners.pop(number, None)
+            if handle is not None:
+                self.known.pop(id(handle), None)
+                if handle._at[0] is self:
+                    handle._at = NOWHERE
+                self.origins.pop(number, None)
+        del self.values[end:]
+
+    def _number_of(self, handle: Handle) -> int | None:
+        at = handle._at
+        return at[1] if at[0] is self else self.known.get(id(handle))
+
+    def all_known(self) -> dict[int, int]:
+        """The number of every handle that came in as an argument, by `id`."""
+        numbers = {id(owner): number for number, owner in self.owners.items()}
+        numbers.update(self.known)
+        return numbers
+
+    def live_tapes(self) -> list[Any]:
+        """The tapes that cover some of these calls and may still ask for them."""
+        found = []
+        for reference in self.tapes:
+            tape = reference()
+            if tape is not None and not tape._is_spent:
+                found.append(tape)
+        return found
+
+
+_current: ContextVar[Recording | None] = ContextVar("jaxtape_recording", default=None)
+
+
+def current() -> Recording:
+    """The recording of this thread or task."""
+    recording = _current.get()
+    if recording is None:
+        recording = Recording()
+        _current.set(recording)
+    return recording
+
+
+def begin(depth: int = 0) -> Recording:
+    """Start an empty recording in this thread or task."""
+    recording = Recording(depth)
+    _current.set(recording)
+    return recording
+
+
+def resume(recording: Recording) -> None:
+    """Make a recording the one of this thread or task."""
+    _current.set(recording)
+
+
+def record(
+    recording: Recording,
+    op: Op,
+    inputs: "tuple[Handle, ...] | list[Handle]",
+    options: dict[str, Any] | None,
+    frozen: tuple,
+) -> Node:
+    """Append a call; returns its node, whose results still need their handles."""
+    node = recording.node
+    if node is None:
+        node = recording.start()
+    mark = len(recording.values)
+    try:
+        parts: list[Any] = [op, frozen]
+        for handle in inputs:
+            at = handle._at
+            parts.append(at[1] if at[0] is recording else recording.admit(handle))
+        key = tuple(parts)
+        child = node.children.get(key)
+        if child is None:
+            child = _grow(node, key, op, inputs, options or {})
+    except BaseException:
+        recording.retreat(mark)
+        raise
+    recording.node = child
+    return child
+
+
+def _grow(
+    node: Node,
+    key: tuple,
+    op: Op,
+    inputs: "tuple[Handle, ...] | list[Handle]",
+    options: dict[str, Any],
+) -> Node:
+    """Make the node of a call that has not followed this beginning before."""
+    numbers: list[int] = []
+    leaves: list[tuple[int, TensorType]] = []
+    for part in key[2:]:
+        if part.__class__ is TensorType:
+            leaves.append((node.end + len(leaves), part))
+            numbers.append(leaves[-1][0])
+        else:
+            numbers.append(part)
+    types = tuple(plain_type(handle._type) for handle in inputs)
+    outputs, tree = op.infer(types, options, key[1])
+    child = Node(node, key, op, options, tuple(numbers), tuple(leaves), outputs, tree)
+    roots.count += 1
+    return node.children.setdefault(key, child)

@@ -1,0 +1,136 @@
+"""Ops: pure JAX functions that can be recorded, run, compiled and pulled back."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import config
+from ..errors import JaxtapeError, ShapeError
+from .cache import Cache
+from .signature import TensorType, settings, type_of
+from .site import user_site
+from .snapshot import Snapshot
+
+ArrayClass = type(jnp.zeros(()))
+concrete_classes = frozenset(
+    {ArrayClass, np.ndarray, float, int, bool, complex, Snapshot}
+)
+"""Classes of values that are no tracers."""
+
+_inferred: Cache[tuple] = Cache(lambda: 4 * config.bounds.op_programs)
+op_programs: Cache[Callable] = Cache(lambda: config.bounds.op_programs)
+
+
+class Op:
+    """A function of arrays that can be recorded, run and differentiated.
+
+    Args:
+        name: What messages call it; TensorFlow's or NumPy's word.
+        function: Pure JAX function of the input arrays, by position, and of options,
+            by keyword. Returns an array or a tree of arrays.
+        is_differentiable: Whether gradients flow through it. Where not, a gradient is
+            `None` by connectivity, whatever the values are.
+        writes: `(output, input)` pairs: that output becomes the value of the variable
+            that stands at that input. Such an op passes no gradient on.
+        follows_settings: Whether a change of JAX's settings (matmul precision, x64)
+            can change its result on inputs of the same types.
+        is_user: Whether a user wrote `function`; its errors then pass unchanged.
+        hint: One sentence on how to mend arguments that do not fit.
+    """
+
+    __slots__ = (
+        "_settled",
+        "follows_settings",
+        "function",
+        "hint",
+        "is_differentiable",
+        "is_settled",
+        "is_user",
+        "name",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable,
+        *,
+        is_differentiable: bool = True,
+        writes: tuple[tuple[int, int], ...] = (),
+        follows_settings: bool = False,
+        is_user: bool = False,
+        hint: str = "",
+    ) -> None:
+        self.name = name
+        self.function = function
+        self.is_differentiable = is_differentiable and not writes
+        self.writes = writes
+        self.follows_settings = follows_settings
+        self.is_user = is_user
+        self.hint = hint
+        self.is_settled = False
+        self._settled: Op | None = None
+
+    def settled(self) -> "Op":
+        """This op where it is recorded once more, after its variables were written."""
+        if not self.writes:
+            return self
+        if self._settled is None:
+            again = Op(self.name, self.function, writes=self.writes)
+            again.is_settled = True
+            self._settled = again
+        return self._settled
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def infer(
+        self, types: tuple[TensorType, ...], options: dict, frozen: tuple
+    ) -> tuple[tuple[TensorType, ...], Any]:
+        """Types of the results and how they nest, without computing anything.
+
+        Raises:
+            ShapeError: if the inputs do not fit; what a user's own function raises
+                comes through unchanged.
+        """
+        key = (self, frozen, types, settings())
+        found = _inferred.get(key)
+        if found is None:
+            try:
+                shapes = jax.eval_shape(
+                    lambda *arrays: self.function(*arrays, **options),
+                    *[kind.as_jax() for kind in types],
+                )
+            except (TypeError, ValueError) as error:
+                self.raise_misfit(types, error)
+            leaves, tree = jax.tree.flatten(shapes)
+            single = isinstance(shapes, jax.ShapeDtypeStruct)
+            found = (tuple(map(type_of, leaves)), None if single else tree)
+            found = _inferred.add(key, found)
+        return found
+
+    def raise_misfit(self, types: Sequence[TensorType], error: Exception) -> Any:
+        """Raise the error for inputs that the function does not take."""
+        if self.is_user or isinstance(error, JaxtapeError):
+            raise error
+        given = ", ".join(map(repr, types))
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        hint = self.hint or "Give it inputs whose shapes and dtypes fit together."
+        raise ShapeError(
+            f"{self.name} got inputs that do not fit: {given} ({reason}), "
+            f"at {user_site()}. {hint}"
+        ) from None
+
+    def compiled(self, options: dict, frozen: tuple) -> Callable:
+        """The op alone, compiled: arrays in, results out."""
+        key = (self, frozen)
+        program = op_programs.get(key)
+        if program is None:
+            function = self.function
+            program = op_programs.add(
+                key, jax.jit(lambda *arrays: function(*arrays, **options))
+            )
+        return program

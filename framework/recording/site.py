@@ -1,0 +1,52 @@
+"""Where a call was made: the user's own line, for messages."""
+
+import os
+import sys
+from types import CodeType
+from typing import NamedTuple
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_OUTSIDE = tuple(
+    os.path.join(_PACKAGE, folder) + os.sep
+    for folder in ("examples", "tests", "benchmarks", "docs")
+)
+
+
+class Site(NamedTuple):
+    """The user's line that made a call, without keeping its frame alive."""
+
+    code: CodeType
+    offset: int
+
+    @property
+    def line(self) -> int:
+        """The line number in the file."""
+        for start, stop, line in self.code.co_lines():
+            if start <= self.offset < stop and line is not None:
+                return line
+        return self.code.co_firstlineno
+
+    def __str__(self) -> str:
+        return f"{self.code.co_filename}:{self.line}"
+
+
+def user_site() -> Site:
+    """The innermost line on the stack that is outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OUTSIDE):
+            break
+        frame = frame.f_back
+    return Site(frame.f_code, frame.f_lasti)
+
+
+def user_level() -> int:
+    """The `stacklevel` at which a warning of the caller points to the user's line."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OUTSIDE):
+            break
+        level, frame = level + 1, frame.f_back
+    return level

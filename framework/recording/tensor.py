@@ -1,0 +1,624 @@
+"""Tensor: an immutable array that may still be waiting to be computed.
+
+Reading it in any way (`numpy()`, `print`, `float`, `if`) gives its value; shape and
+dtype are known at once.
+"""
+
+import operator
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import ArgumentTypeError, OutOfRangeError, UnhashableError
+from . import arithmetic as ops
+from . import execution
+from .execution import Pack, call
+from .ingest import is_number, private_array
+from .node import NOWHERE, Handle, Recording
+from .op import Op
+from .signature import SCALAR, TensorType, freeze, tensor_type, type_of
+
+TensorLike: TypeAlias = Any
+"""A Tensor, Variable, array, Python number, or nested list of these."""
+
+
+class Ref:
+    """A hashable stand-in for a Tensor or Variable: `values[t.ref()] = ...`."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def deref(self) -> Any:
+        """The Tensor or Variable itself."""
+        return self._target
+
+    def __hash__(self) -> int:
+        return id(self._target)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ref) and self._target is other._target
+
+
+def _binary(op: Op, name: str) -> tuple[Callable, Callable]:
+    """The operator and its reflected form."""
+
+    def forward(self: "ArrayLike", other: TensorLike) -> "Tensor":
+        if not isinstance(other, Handle):
+            other = partner(self, other)
+            if other is NotImplemented:
+                return other
+        return call(op, (self, other))
+
+    def reflected(self: "ArrayLike", other: TensorLike) -> "Tensor":
+        other = partner(self, other)
+        if other is NotImplemented:
+            return other
+        return call(op, (other, self))
+
+    forward.__name__, reflected.__name__ = f"__{name}__", f"__r{name}__"
+    return forward, reflected
+
+
+def _unary(op: Op, name: str) -> Callable:
+    def apply(self: "ArrayLike") -> "Tensor":
+        return call(op, (self,))
+
+    apply.__name__ = f"__{name}__"
+    return apply
+
+
+def _reducer(op: Op, name: str) -> Callable:
+    def reduce(
+        self: "ArrayLike",
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+    ) -> "Tensor":
+        return reduce_with(op, self, axis, keepdims)
+
+    reduce.__name__ = name
+    reduce.__doc__ = f"The {name} over `axis` (default all axes), as in NumPy."
+    return reduce
+
+
+def reduce_with(op: Op, x: Handle, axis: Any, keepdims: bool) -> "Tensor":
+    """Call a reduction; `axis` is one axis, several or `None` for all."""
+    if axis is not None and not isinstance(axis, int):
+        axis = tuple(map(operator.index, np.atleast_1d(np.asarray(axis))))
+    options = {"axis": axis, "keepdims": bool(keepdims)}
+    return call(op, (x,), options, (freeze(axis), bool(keepdims)))
+
+
+class ArrayLike(Handle):
+    """What Tensors and Variables have in common: operators, methods, NumPy protocols."""
+
+    __slots__ = ()
+
+    numpy_function: Callable[[str], Callable | None] = staticmethod(lambda name: None)
+    """Finds the recorded namesake of a NumPy function; `framework.numpy` sets it."""
+
+    __add__, __radd__ = _binary(ops.ADD, "add")
+    __sub__, __rsub__ = _binary(ops.SUBTRACT, "sub")
+    __mul__, __rmul__ = _binary(ops.MULTIPLY, "mul")
+    __truediv__, __rtruediv__ = _binary(ops.DIVIDE, "truediv")
+    __floordiv__, __rfloordiv__ = _binary(ops.FLOOR_DIVIDE, "floordiv")
+    __mod__, __rmod__ = _binary(ops.MOD, "mod")
+    __matmul__, __rmatmul__ = _binary(ops.MATMUL, "matmul")
+    __and__, __rand__ = _binary(ops.AND, "and")
+    __or__, __ror__ = _binary(ops.OR, "or")
+    __xor__, __rxor__ = _binary(ops.XOR, "xor")
+    __lt__, _ = _binary(ops.LESS, "lt")
+    __le__, _ = _binary(ops.LESS_EQUAL, "le")
+    __gt__, _ = _binary(ops.GREATER, "gt")
+    __ge__, _ = _binary(ops.GREATER_EQUAL, "ge")
+    _equal, _ = _binary(ops.EQUAL, "eq")
+    _not_equal, _ = _binary(ops.NOT_EQUAL, "ne")
+    _power, __rpow__ = _binary(ops.POWER, "pow")
+    __neg__ = _unary(ops.NEGATIVE, "neg")
+    __abs__ = _unary(ops.ABS, "abs")
+    __invert__ = _unary(ops.INVERT, "invert")
+    sum = _reducer(ops.SUM, "sum")
+    mean = _reducer(ops.MEAN, "mean")
+    max = _reducer(ops.MAX, "max")
+    min = _reducer(ops.MIN, "min")
+    prod = _reducer(ops.PROD, "prod")
+    any = _reducer(ops.ANY, "any")
+    all = _reducer(ops.ALL, "all")
+    del _
+
+    def __eq__(self, other: object) -> Any:
+        result = self._equal(other)
+        return False if result is NotImplemented else result
+
+    def __ne__(self, other: object) -> Any:
+        result = self._not_equal(other)
+        return True if result is NotImplemented else result
+
+    def __hash__(self) -> int:
+        name = type(self).__name__
+        raise UnhashableError(
+            f"{name} is unhashable, since == compares its elements. "
+            f"Use x.ref() as the dictionary key or set member."
+        )
+
+    def __pow__(self, exponent: TensorLike) -> "Tensor":
+        if type(exponent) is int:
+            return call(ops.INTEGER_POWER, (self,), {"exponent": exponent}, (exponent,))
+        return self._power(exponent)
+
+    def __pos__(self) -> "Tensor":
+        return call(ops.IDENTITY, (self,))
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        parts, numbers = parse_index(index, self.shape)
+        frozen = (tuple(parts),)
+        return call(ops.SELECT, (self, *numbers), {"parts": tuple(parts)}, frozen)
+
+    def __len__(self) -> int:
+        if not self._type.shape:
+            raise ArgumentTypeError(
+                "len() needs at least one axis; this Tensor is a scalar, shape (). "
+                "Use float(x) or x.item() for its value."
+            )
+        return self._type.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axis lengths."""
+        return self._type.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type; equal to its name as a string."""
+        return self._type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._type.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._type.size
+
+    @property
+    def device(self) -> Any:
+        """Where the value lies; reading it computes the value."""
+        array = self._array()
+        return array.device if isinstance(array, jax.Array) else jax.devices()[0]
+
+    @property
+    def T(self) -> "Tensor":
+        """The axes in reverse order."""
+        return call(ops.TRANSPOSE, (self,), {"perm": None}, (None,))
+
+    def astype(self, dtype: Any) -> "Tensor":
+        """The same values in another dtype."""
+        return cast(self, dtype)
+
+    def reshape(self, *shape: Any) -> "Tensor":
+        """The same elements in another shape; one axis may be -1."""
+        given = shape[0] if len(shape) == 1 and not is_number(shape[0]) else shape
+        sizes = tuple(map(operator.index, given))
+        return call(ops.RESHAPE, (self,), {"shape": sizes}, sizes)
+
+    def _host(self) -> np.ndarray:
+        """The value on the host; may be a read-only view."""
+        value = self._value
+        if value.__class__ is Pack:
+            return value.take_host(self._at[1])
+        array = self._array()
+        _refuse_tracer(array)
+        if array.__class__ in (float, int, complex):
+            return np.asarray(array, self._type.dtype)
+        return np.asarray(array)
+
+    def numpy(self) -> np.ndarray:
+        """The value as a private NumPy array; writing to it changes nothing else."""
+        return np.array(self._host())
+
+    def item(self) -> Any:
+        """The value of a one-element Tensor as a Python number."""
+        return self._host().item()
+
+    def tolist(self) -> Any:
+        """The value as nested Python lists."""
+        return self._host().tolist()
+
+    def ref(self) -> Ref:
+        """A hashable reference, for dictionaries and sets."""
+        return Ref(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._host())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self._host()[()])
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self.item(), ndigits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if not self.shape else str(self), spec)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if caller.split(".")[0] in ("jax", "jaxlib"):
+            warn_of_conversion(self)
+        host = self._host()
+        if dtype is not None and host.dtype != dtype:
+            return host.astype(dtype)
+        return np.array(host) if copy or copy is None else host
+
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *args: Any, **options: Any
+    ) -> Any:
+        function = self.numpy_function(ufunc.__name__)
+        if method != "__call__" or options.get("out") is not None or function is None:
+            args = tuple(_to_host(value) for value in args)
+            return getattr(ufunc, method)(*args, **options)
+        return function(*args, **options)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: Any, options: Any
+    ) -> Any:
+        ours = self.numpy_function(function.__name__)
+        if ours is None or function.__module__ not in ("numpy", "numpy.linalg"):
+            args, options = jax.tree.map(
+                _to_host, (args, options), is_leaf=lambda x: isinstance(x, Handle)
+            )
+            return function(*args, **options)
+        return ours(*args, **options)
+
+
+def _to_host(value: Any) -> Any:
+    return value._host() if isinstance(value, ArrayLike) else value
+
+
+def _refuse_tracer(array: Any) -> None:
+    if _is_tracer(array):
+        raise jax.errors.ConcretizationTypeError(
+            array,
+            "The value of a Tensor was read inside a function that JAX traces, where "
+            "it is not known yet. Read it outside, or use jnp.where or lax.cond.",
+        )
+
+
+def _is_tracer(array: Any) -> bool:
+    return isinstance(array, jax.Array) and array.__class__ is not _ARRAY
+
+
+_ARRAY = type(jnp.zeros(()))
+
+
+class Tensor(ArrayLike):
+    """An immutable array of known shape and dtype, computed when it is read.
+
+    Made by `jt.constant` and by every op. Elementwise `==`, so it is unhashable:
+    `x.ref()` is hashable.
+
+    Args:
+        value: Array, number or nested list; copied.
+        dtype: Element type; default that of `value`, with float64 as float32 and
+            int64 as int32 unless x64 is enabled.
+
+    Shapes:
+        as `value`
+    """
+
+    __slots__ = ()
+
+    def __init__(self, value: TensorLike, dtype: Any = None) -> None:
+        array = jnp.asarray(private_array(value, dtype, "value"))
+        self._type = type_of(array)
+        self._value = array
+        self._at = NOWHERE
+        self._origin = None
+
+    def _array(self) -> Any:
+        value = self._value
+        if value is None:
+            value = self._compute()
+        elif value.__class__ is Pack:
+            value = self._value = value.take(self._at[1])
+        return value
+
+    def _compute(self) -> Any:
+        """Run what this waits for; in another thread, compute only this."""
+        recording, number = self._at
+        assert recording is not None
+        if recording.is_done:
+            _raise_lost(recording)
+        if execution.is_current(recording):
+            execution.run(recording)
+        else:
+            value = execution.read_elsewhere(recording, number)
+            if value is not None:
+                return value
+        if self._value is None:
+            _raise_lost(recording)
+        return self._array()
+
+    def __repr__(self) -> str:
+        host = self._host()
+        shown = repr(host) if host.shape else _scalar_text(host)
+        return (
+            f"<jt.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={shown}>"
+        )
+
+    def __str__(self) -> str:
+        return f"jt.Tensor({self._host()}, shape={self.shape}, dtype={self.dtype.name})"
+
+    def __copy__(self) -> "Tensor":
+        return self
+
+    def __deepcopy__(self, memo: dict) -> "Tensor":
+        return Tensor(self.numpy())
+
+    def __reduce__(self) -> tuple:
+        return (Tensor, (self.numpy(),))
+
+
+def _scalar_text(host: np.ndarray) -> str:
+    """A scalar as TensorFlow shows it: the bare number."""
+    return str(host[()])
+
+
+def _raise_lost(recording: Recording) -> None:
+    from_error = recording.failure
+    raise execution.ExecutionError(
+        "This Tensor has no value: the program that would have computed it failed "
+        f"({type(from_error).__name__}: {from_error}). Mend that call and run again."
+    ) from from_error
+
+
+def make_pending(kind: TensorType, at: tuple[Recording, int]) -> Tensor:
+    """The Tensor of a recorded result."""
+    tensor = Tensor.__new__(Tensor)
+    tensor._type = kind
+    tensor._value = None
+    tensor._at = at
+    tensor._origin = None
+    return tensor
+
+
+def from_array(value: Any) -> Tensor:
+    """The Tensor of an array that nobody will change."""
+    tensor = Tensor.__new__(Tensor)
+    tensor._type = type_of(value)
+    tensor._value = value
+    tensor._at = NOWHERE
+    tensor._origin = None
+    return tensor
+
+
+execution.make_pending = make_pending
+execution.make_value = from_array
+
+
+def _scalar(value: Any, kind: TensorType) -> Tensor:
+    tensor = Tensor.__new__(Tensor)
+    tensor._type = kind
+    tensor._value = value
+    tensor._at = NOWHERE
+    tensor._origin = None
+    return tensor
+
+
+def scalar(value: Any) -> Tensor:
+    """A Python number as an input, weakly typed: it follows what it meets."""
+    if isinstance(value, bool):
+        return from_array(np.asarray(value))
+    dtype = jnp.asarray(value).dtype
+    return _scalar(value, tensor_type((), dtype, True, SCALAR))
+
+
+def partner(x: Handle, value: TensorLike) -> Any:
+    """The other operand of an operator as a handle, or `NotImplemented`.
+
+    A Python number next to floating-point data takes that dtype, so that its value is
+    an input and its type costs no promotion.
+    """
+    kind = x._type
+    cls = value.__class__
+    if cls is float or cls is int:
+        if kind.is_inexact:
+            return _scalar(value, tensor_type((), kind.dtype, False, SCALAR))
+        return scalar(value)
+    if isinstance(value, Handle):
+        return value
+    if value is None or isinstance(value, str | bytes | dict | set):
+        return NotImplemented
+    return convert(value, name="operand")
+
+
+def convert(value: TensorLike, dtype: Any = None, name: str = "value") -> Any:
+    """Any value as a handle: a Tensor or Variable as it is, host data copied.
+
+    Args:
+        value: What the user gave.
+        dtype: Element type to cast to; default its own.
+        name: The argument's name in error messages.
+
+    Raises:
+        ArgumentTypeError: for what is no array of numbers.
+    """
+    if isinstance(value, Handle):
+        return (
+            value if dtype is None or value._type.dtype == dtype else cast(value, dtype)
+        )
+    if dtype is None:
+        if value.__class__ is _ARRAY:
+            return from_array(value)
+        if is_number(value):
+            return scalar(value)
+        if isinstance(value, jax.Array):  # a tracer
+            return from_array(value)
+    if isinstance(value, list | tuple) and _holds_handles(value):
+        stacked = call(STACK, [convert(part) for part in value], {"axis": 0}, (0,))
+        return stacked if dtype is None else cast(stacked, dtype)
+    return from_array(private_array(value, dtype, name))
+
+
+def _holds_handles(values: Sequence[Any]) -> bool:
+    return any(
+        isinstance(v, Handle) or (isinstance(v, list | tuple) and _holds_handles(v))
+        for v in values
+    )
+
+
+STACK = Op(
+    "stack",
+    lambda *arrays, axis: (
+        jnp.stack(jnp.broadcast_arrays(*arrays), axis)
+        if all(a.ndim == 0 for a in arrays)
+        else jnp.stack(arrays, axis)
+    ),
+    hint="All parts must have the same shape.",
+)
+
+
+def cast(x: TensorLike, dtype: Any) -> Tensor:
+    """The same values in another dtype; a float becomes an integer by truncation."""
+    x = convert(x, name="x")
+    dtype = np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+    return call(ops.CAST, (x,), {"dtype": dtype}, (dtype,))
+
+
+def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[Any]]:
+    """What an index is made of: its structure, and the integers that are inputs.
+
+    Raises:
+        OutOfRangeError: for an integer outside its axis.
+    """
+    given = list(index) if isinstance(index, tuple) else [index]
+    axes = sum(_axes_of(part) for part in given if part is not Ellipsis)
+    if axes > len(shape):
+        raise OutOfRangeError(
+            f"Too many indices: {axes} for a Tensor of shape {shape}. "
+            f"Use at most {len(shape)}."
+        )
+    if not any(part is Ellipsis for part in given):
+        given.append(Ellipsis)
+    parts: list[tuple] = []
+    numbers: list[Any] = []
+    axis = 0
+    for part in given:
+        if part is Ellipsis:
+            parts.extend([("all",)] * (len(shape) - axes))
+            axis += len(shape) - axes
+        elif part is None:
+            parts.append(("new",))
+        else:
+            parts.extend(_index_parts(part, axis, shape, numbers))
+            axis += _axes_of(part)
+    return parts, numbers
+
+
+def _axes_of(part: Any) -> int:
+    if part is None or part is Ellipsis:
+        return 0
+    if isinstance(part, Handle | np.ndarray | jax.Array) and part.dtype == bool:
+        return part.ndim
+    return 1
+
+
+def _index_parts(part: Any, axis: int, shape: tuple, numbers: list) -> list[tuple]:
+    """The structure of one index; what is an input is appended to `numbers`."""
+    length = shape[axis]
+    if isinstance(part, slice):
+        return [_slice_part(part, length, numbers)]
+    if is_number(part) and not isinstance(part, bool | np.bool_):
+        position = operator.index(part)
+        if not -length <= position < length:
+            raise OutOfRangeError(
+                f"Index {position} is out of range for axis {axis} of a Tensor of "
+                f"shape {shape}. Use an index from {-length} to {length - 1}."
+            )
+        numbers.append(_index_number(position % length))
+        return [("at",)]
+    array = convert(part, name="index")
+    if array.dtype == bool:  # how many are chosen is a shape: it has to be read
+        rows = np.nonzero(array._host())
+        numbers.extend(from_array(row.astype(np.int32)) for row in rows)
+        return [("array",)] * len(rows)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise ArgumentTypeError(
+            f"An index must be an integer, a slice, or an array of integers or "
+            f"booleans; got dtype {array.dtype.name}. Cast it: jt.cast(i, 'int32')."
+        )
+    numbers.append(array)
+    return [("array",)]
+
+
+_INDEX = tensor_type((), np.dtype("int32"), False, SCALAR)
+
+
+def _index_number(value: int) -> Tensor:
+    return _scalar(value, _INDEX)
+
+
+def _slice_part(part: slice, length: int, numbers: list) -> tuple:
+    start, stop, step = part.indices(length)
+    size = len(range(start, stop, step))
+    if size == length and step == 1:
+        return ("all",)
+    numbers.append(_index_number(max(start, 0)))
+    return ("span", size, step)
+
+
+def warn_of_conversion(x: ArrayLike) -> None:
+    """Warn where JAX reads a Tensor that a live tape covers: the gradient ends here."""
+    recording = x._at[0]
+    covered = recording is not None and any(True for _ in recording.live_tapes())
+    if covered or (x._origin is not None and x._origin[0]() is not None):
+        warnings.warn(
+            "A JAX function read the value of a Tensor that a GradientTape covers, so "
+            "no gradient flows through this call. Use the function's namesake in "
+            "jt.numpy, or wrap it: jt.op(f)(x).",
+            stacklevel=_user_level(),
+        )
+
+
+def _user_level() -> int:
+    """How many frames up the first one outside JAX and this module is."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name != __name__ and name.split(".")[0] not in ("jax", "jaxlib", "numpy"):
+            break
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _flatten(tensor: Tensor) -> tuple[tuple, None]:
+    warn_of_conversion(tensor)
+    return (tensor._array(),), None
+
+
+def _unflatten(_: None, children: tuple) -> Any:
+    (value,) = children
+    is_array = isinstance(value, jax.Array | np.ndarray | np.generic)
+    return from_array(value) if is_array else value
+
+
+jax.tree_util.register_pytree_node(Tensor, _flatten, _unflatten)

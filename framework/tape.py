@@ -1,0 +1,472 @@
+"""GradientTape: TensorFlow's tape, over recordings.
+
+A tape does no bookkeeping per op. It knows which ranges of which recordings it covers,
+and what was watched from where on; a gradient is one more recorded call.
+"""
+
+import warnings
+import weakref
+from collections.abc import Callable, Container
+from typing import Any
+
+import jax
+import numpy as np
+
+from . import config
+from .errors import ArgumentError, ArgumentTypeError, ShapeError, TapeError
+from .recording import execution
+from .recording.node import Handle, Recording, Segment, begin, current
+from .recording.replay import GRADIENT
+from .recording.segments import Covered, admit, gradient_node, merge, pull_back
+from .recording.tensor import TensorLike, convert, from_array
+from .variable import Variable
+
+
+class _Span:
+    """Numbers `start` to `stop` of one recording, or of the segment it became."""
+
+    __slots__ = ("place", "start", "stop")
+
+    def __init__(self, place: Recording | Segment, start: int) -> None:
+        self.place = place
+        self.start = start
+        self.stop: int | None = None
+
+    def end(self) -> int:
+        """Number after the last one covered so far."""
+        if self.stop is not None:
+            return self.stop
+        if isinstance(self.place, Segment):
+            return self.place.node.end
+        return len(self.place.values)
+
+
+class GradientTape:
+    """Records operations, to differentiate them afterwards.
+
+    Trainable variables are watched when they are read, other values after `watch`.
+    `None` stands where no differentiable path exists.
+
+    Args:
+        persistent: Whether `gradient` may be called more than once. Default false: the
+            tape lets go of everything after the first call.
+        watch_accessed_variables: Whether trainable variables are watched on their
+            own. Default true, as in TensorFlow.
+
+    Raises:
+        ArgumentError: on entering a tape that is already active.
+        TapeError: when a spent tape is asked again.
+
+    Example:
+        >>> x = jt.constant(3.0)
+        >>> with jt.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> float(tape.gradient(y, x))
+        6.0
+    """
+
+    def __init__(
+        self, persistent: bool = False, watch_accessed_variables: bool = True
+    ) -> None:
+        self._is_persistent = bool(persistent)
+        self._watches_variables = bool(watch_accessed_variables)
+        self._is_active = False
+        self._is_spent = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self._spans: list[_Span] = []
+        self._watched: dict[int, tuple[Handle, int, Any]] = {}
+        self._seen: dict[int, Variable] = {}
+        self._past: list[tuple] = []
+
+    def __enter__(self) -> "GradientTape":
+        if self._is_active:
+            raise ArgumentError(
+                "This tape is already active. Make another one for nested "
+                "derivatives: `with jt.GradientTape() as inner:`."
+            )
+        recording = current()
+        if not recording.depth:
+            execution.run(recording)
+            recording = begin()
+        self._is_active = True
+        recording.depth += 1
+        self._open(recording)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_active:
+            self._is_active = False
+            self._close()
+            current().depth -= 1
+
+    def _open(self, recording: Recording) -> None:
+        """Cover what is recorded from here on."""
+        self._spans.append(_Span(recording, len(recording.values)))
+        recording.tapes.append(weakref.ref(self))
+
+    def _close(self) -> None:
+        """Stop covering what is recorded from here on."""
+        span = self._spans[-1]
+        if span.stop is None:
+            span.stop = span.end()
+
+    def _cut(
+        self, recording: Recording, segment: Segment | None, after: Recording | None
+    ) -> None:
+        """The recording runs now, as `segment`; what follows goes into `after`."""
+        goes_on = False
+        for span in self._spans:
+            if span.place is recording and segment is not None:
+                goes_on = goes_on or span.stop is None
+                span.stop = span.end()
+                span.place = segment
+        for handle, place, since in list(self._watched.values()):
+            if place is recording:
+                self._watched[id(handle)] = (handle, segment, since)
+        if goes_on and self._is_active and after is not None:
+            self._open(after)
+
+    def _move(
+        self,
+        place_of: Callable[[Any, int], int],
+        parts: Container[Any],
+        whole: Recording,
+    ) -> None:
+        """Parts that this tape covers were recorded again, as parts of `whole`."""
+        for span in self._spans:
+            if span.place in parts:
+                span.start = place_of(span.place, span.start)
+                if span.stop is not None:
+                    span.stop = place_of(span.place, span.stop)
+        for name, (handle, place, since) in list(self._watched.items()):
+            if place in parts:
+                self._watched[name] = (handle, whole, place_of(place, since))
+        for span in self._spans:
+            if span.place in parts:
+                span.place = whole
+        whole.tapes.append(weakref.ref(self))
+
+    def watch(self, tensor: TensorLike) -> None:
+        """Follow a Tensor or Variable (or a nested structure of them) from here on.
+
+        Raises:
+            ArgumentTypeError: for anything else, NumPy arrays included.
+        """
+        for handle in jax.tree.leaves(tensor, is_leaf=_is_handle):
+            if not isinstance(handle, Handle):
+                raise ArgumentTypeError(
+                    f"watch() expected a Tensor or Variable; got "
+                    f"{type(handle).__name__}. Convert it first and use the result: "
+                    "x = jt.constant(x)."
+                )
+            self._watch(handle)
+
+    def _watch(self, handle: Any) -> None:
+        if not handle._type.is_inexact:
+            warnings.warn(
+                f"A tape watches floating-point values; this {type(handle).__name__} "
+                f"has dtype {handle.dtype.name}, so its gradient will be None. "
+                "Cast it: jt.cast(x, 'float32').",
+                stacklevel=3,
+            )
+        recording = current()
+        since = (handle, recording, len(recording.values))
+        self._watched.setdefault(id(handle), since)
+        if isinstance(handle, Variable):
+            self._seen[id(handle)] = handle
+
+    def stop_recording(self) -> "_Pause":
+        """A context in which calls are not recorded on this tape."""
+        if not self._is_active:
+            raise ArgumentError(
+                "stop_recording() needs an active tape; use it inside "
+                "`with jt.GradientTape() as tape:`."
+            )
+        return _Pause(self)
+
+    def reset(self) -> None:
+        """Forget everything recorded so far; what follows counts from here."""
+        was_active = self._is_active
+        self._clear()
+        if was_active:
+            self._open(current())
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """The variables watched so far, in the order they were read."""
+        seen = dict(self._seen)
+        if self._watches_variables:
+            for candidates in (self._past, map(_candidates, self._spans)):
+                for node, start, stop, owners in candidates:
+                    for number, owner in owners:
+                        if owner.trainable and _is_read(node, start, stop, number):
+                            seen.setdefault(id(owner), owner)
+        return tuple(seen.values())
+
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: Any = "none",
+    ) -> Any:
+        """Derivative of the (sum of the) target by each source.
+
+        Args:
+            target: Tensor or Variable, or a nested structure of them, which is summed.
+            sources: Tensor or Variable, or a nested structure of them.
+            output_gradients: For each target what its elements are weighted by, of
+                the target's shape. Default ones.
+            unconnected_gradients: `"none"` or `"zero"`: what stands where no path
+                leads from the source to a target. Default `"none"`.
+
+        Returns:
+            Tensors in the structure of `sources`, each of its source's shape.
+
+        Raises:
+            TapeError: if a tape that is not persistent was asked before.
+            ArgumentError: for an unknown `unconnected_gradients`.
+            ArgumentTypeError: for a target or source that is no Tensor or Variable.
+        """
+        self._check_unspent()
+        zeros = unconnected_gradients != "none" and _wants_zeros(unconnected_gradients)
+        flat, tree = _flatten(sources, "source")
+        targets, _ = _flatten(target, "target")
+        seeds = _seeds(targets, output_gradients)
+        if self._is_active and not self._is_persistent:
+            self._close()
+        found = self._differentiate(targets, seeds, flat)
+        if not self._is_persistent:
+            self._spend()
+        if zeros:
+            found = [
+                from_array(np.zeros(s.shape, s.dtype)) if g is None else g
+                for g, s in zip(found, flat, strict=True)
+            ]
+        return found if tree is None else jax.tree.unflatten(tree, found)
+
+    def _check_unspent(self) -> None:
+        if self._is_spent:
+            raise TapeError(
+                "This tape has given its gradient and let go of what it recorded. "
+                "Ask for everything in one call, or record with "
+                "jt.GradientTape(persistent=True)."
+            )
+
+    def _spend(self) -> None:
+        self._is_spent = True
+        if self._watches_variables:
+            self._past = [_candidates(span) for span in self._spans]
+        self._spans = []
+        self._watched = {}
+
+    def _differentiate(
+        self, targets: list[Any], seeds: list[Any], sources: list[Any]
+    ) -> list[Any]:
+        """One gradient for each source, or `None`."""
+        segments = self._segments()
+        if segments:
+            if self._may_split(segments):
+                return self._pull_back_segments(targets, seeds, sources)
+            recording = current()
+            tapes = {self, *recording.live_tapes()}
+            merge(recording, segments, tuple(tapes), [*targets, *sources])
+        return self._record_gradient(current(), targets, seeds, sources)
+
+    def _segments(self) -> list[Segment]:
+        """What this tape covers and has run already, in order."""
+        found: list[Segment] = []
+        for span in self._spans:
+            place = span.place
+            if place.__class__ is Segment and place not in found:
+                found.append(place)
+        return found
+
+    def _may_split(self, segments: list[Segment]) -> bool:
+        """Whether to differentiate part by part, at once, instead of as one program.
+
+        Not while another tape may want to differentiate the result.
+        """
+        others = (t for t in current().live_tapes() if t is not self or t._is_active)
+        return len(segments) > config.bounds.merged_segments and not any(others)
+
+    def _pull_back_segments(
+        self, targets: list[Any], seeds: list[Any], sources: list[Any]
+    ) -> list[Any]:
+        recording = current()
+        if self._place_in(recording):
+            execution.run(recording)
+        parts = [
+            Covered(place, self._place_in(place), self._watched_in(place))
+            for place in self._segments()
+        ]
+        return pull_back(parts, self._watches_variables, targets, seeds, sources)
+
+    def _place_in(self, place: Recording | Segment) -> tuple[tuple[int, int], ...]:
+        """The ranges that this tape covers there."""
+        return tuple(
+            [(span.start, span.end()) for span in self._spans if span.place is place]
+        )
+
+    def _record_gradient(
+        self,
+        recording: Recording,
+        targets: list[Any],
+        seeds: list[Any],
+        sources: list[Any],
+    ) -> list[Any]:
+        """Add the gradient to the recording as one call."""
+        goals = tuple([_number_in(recording, handle) for handle in targets])
+        key = (
+            GRADIENT,
+            self._place_in(recording),
+            self._watched_in(recording),
+            self._watches_variables,
+            goals,
+            tuple([None if s is None else _number_in(recording, s) for s in seeds]),
+            tuple([_reads(recording, source) for source in sources]),
+        )
+        node = recording.node
+        if node is None:
+            return [None] * len(sources)
+        child = node.children.get(key) or gradient_node(node, key)
+        if not child.outputs:
+            return [None] * len(sources)
+        recording.node = child
+        made = execution.add_results(recording, child)
+        if len(made) == len(sources):
+            return made
+        rest = iter(made)
+        reached = child.options["slice_"].is_connected
+        return [next(rest) if is_reached else None for is_reached in reached]
+
+    def _watched_in(self, place: Recording | Segment) -> tuple[tuple[int, int], ...]:
+        """`(number, since)` of what was watched, as a recording numbers it."""
+        if not self._watched:
+            return ()
+        return tuple(
+            (number, since if where is place else 0)
+            for handle, where, since in self._watched.values()
+            for number in place.numbers_of(handle)
+        )
+
+
+class _Pause:
+    """The context of `stop_recording`."""
+
+    def __init__(self, tape: GradientTape) -> None:
+        self._tape = tape
+
+    def __enter__(self) -> None:
+        self._tape._close()
+        self._tape._is_active = False
+        current().depth -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._tape._is_active = True
+        recording = current()
+        recording.depth += 1
+        self._tape._open(recording)
+
+
+def _number_in(recording: Recording, handle: Handle) -> int:
+    """The number of a value, which is brought in if the recording has none."""
+    at = handle._at
+    if at[0] is recording:
+        return at[1]
+    numbers = recording.numbers_of(handle)
+    if not numbers:
+        admit(recording, handle)
+        numbers = recording.numbers_of(handle)
+    return numbers[-1]
+
+
+def _reads(recording: Recording, source: Handle) -> tuple[int, ...]:
+    """Every number of a source: all reads of a variable."""
+    at = source._at
+    if at[0] is recording and not recording.taps:
+        return (at[1],)
+    return tuple(recording.numbers_of(source))
+
+
+def _candidates(span: _Span) -> tuple[Any, int, int, list[tuple[int, Variable]]]:
+    """The variables in a recording, and what is needed to tell which were read."""
+    owners = [
+        (number, owner)
+        for number, owner in span.place.owners.items()
+        if isinstance(owner, Variable)
+    ]
+    return span.place.node, span.start, span.end(), owners
+
+
+def _is_read(node: Any, start: int, stop: int, number: int) -> bool:
+    """Whether a covered call takes that variable."""
+    while node is not None and node.parent is not None:
+        if start <= node.first < stop and number in node.inputs:
+            return True
+        node = node.parent
+    return False
+
+
+def _flatten(structure: Any, role: str) -> tuple[list[Any], Any]:
+    """The handles in a structure, and how they nest; `None` for a plain list.
+
+    Raises:
+        ArgumentTypeError: for anything else in it.
+    """
+    if structure.__class__ is list:
+        for handle in structure:
+            if not isinstance(handle, Handle):
+                break
+        else:
+            return structure, None
+    flat, tree = jax.tree.flatten(structure, is_leaf=_is_handle)
+    for handle in flat:
+        _check_handle(handle, role)
+    return flat, tree
+
+
+def _is_handle(value: Any) -> bool:
+    return isinstance(value, Handle)
+
+
+def _check_handle(handle: Any, role: str) -> None:
+    if not isinstance(handle, Handle):
+        raise ArgumentTypeError(
+            f"gradient() expected a Tensor or Variable as {role}; got "
+            f"{type(handle).__name__}. Only what jaxtape computed can be "
+            "differentiated: convert inputs with jt.constant and watch them."
+        )
+
+
+def _seeds(targets: list[Any], output_gradients: Any) -> list[Any]:
+    """For each target the given cotangent, or `None`; checked against its shape."""
+    if output_gradients is None:
+        return [None] * len(targets)
+    given = jax.tree.leaves(
+        output_gradients, is_leaf=lambda x: _is_handle(x) or x is None
+    )
+    if len(given) != len(targets):
+        raise ArgumentError(
+            f"`output_gradients` has {len(given)} entries for {len(targets)} targets. "
+            "Give one for each target; None stands for ones."
+        )
+    seeds = [None if g is None else convert(g, name="output_gradients") for g in given]
+    for position, (target, seed) in enumerate(zip(targets, seeds, strict=True)):
+        if seed is not None and seed.shape != target.shape:
+            raise ShapeError(
+                f"`output_gradients[{position}]` has shape {seed.shape}, but its "
+                f"target has shape {target.shape}. Give it the target's shape."
+            )
+    return seeds
+
+
+def _wants_zeros(unconnected: Any) -> bool:
+    value = getattr(unconnected, "value", unconnected)
+    if value not in ("none", "zero"):
+        raise ArgumentError(
+            f"`unconnected_gradients` must be 'none' or 'zero'; got {value!r}."
+        )
+    return value == "zero"

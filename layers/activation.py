@@ -1,0 +1,30 @@
+"""Activation: an elementwise function as a layer."""
+
+from typing import Any
+
+from ..framework import activations
+from ..framework.layer import Layer
+from ..framework.recording.tensor import Tensor
+
+
+class Activation(Layer):
+    """An activation function as a layer: y = activation(x).
+
+    Args:
+        activation: Name or function.
+
+    Shapes:
+        input (...) -> output (...)
+
+    Example:
+        >>> jt.layers.Activation("relu")(jt.constant([-1.0, 2.0])).numpy().tolist()
+        [0.0, 2.0]
+    """
+
+    def __init__(self, activation: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Y = activation(x)."""
+        return self.activation(inputs) if self.activation else inputs

@@ -1,0 +1,73 @@
+"""Dropout: zeros at random places while training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..framework import random
+from ..framework.errors import ArgumentError
+from ..framework.layer import Layer
+from ..framework.recording.execution import call
+from ..framework.recording.op import Op
+from ..framework.recording.tensor import Tensor, convert
+
+
+def _drop(x: jax.Array, draw: jax.Array, rate: jax.Array) -> jax.Array:
+    """Zeros where the uniform draw is under the rate, the rest scaled up."""
+    kept = jnp.maximum(1 - rate, jnp.finfo(jnp.float32).tiny).astype(x.dtype)
+    return jnp.where(draw >= rate, x / kept, jnp.zeros_like(x))
+
+
+DROPOUT = Op("dropout", _drop)
+
+
+class Dropout(Layer):
+    """Each input is set to 0 with probability `rate` while training.
+
+    The rest is scaled by 1 / (1 - rate), so that the mean stays; without training the
+    inputs pass unchanged.
+
+    Args:
+        rate: Probability, in [0, 1]. At 1 everything is 0.
+        noise_shape: Shape of the draw, broadcast to the inputs; `None` entries take
+            the inputs' length. Default the inputs' shape.
+        seed: Makes the draws of this layer repeatable. Default the global generator.
+
+    Shapes:
+        input (...) -> output (...)
+
+    Raises:
+        ArgumentError: if `rate` is outside [0, 1].
+
+    References:
+        Srivastava et al., 2014, section 10 (inverted scaling).
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if not 0 <= rate <= 1:
+            raise ArgumentError(f"`rate` must be between 0 and 1; got {rate}.")
+        self.rate = rate
+        self.noise_shape = noise_shape
+        self.seed = seed
+        self.generator = None if seed is None else random.Generator(seed)
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """The inputs with some entries at 0, while training."""
+        if not training or self.rate == 0:
+            return inputs
+        given = self.noise_shape or inputs.shape
+        shape = tuple(
+            length if wanted is None else wanted
+            for wanted, length in zip(given, inputs.shape, strict=True)
+        )
+        draw = (self.generator or random).uniform(shape)
+        return call(DROPOUT, (inputs, draw, convert(self.rate)))

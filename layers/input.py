@@ -1,0 +1,53 @@
+"""Input: says what shape comes into a model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..framework.errors import ArgumentError
+from ..framework.layer import Layer
+from ..framework.recording.tensor import Tensor
+
+
+class InputLayer(Layer):
+    """First entry of a Sequential that tells the shape of one sample.
+
+    Args:
+        shape: Of one sample, without the batch.
+        batch_size: Accepted for compatibility.
+        dtype: Element type of the inputs. Default float32.
+        name: Default "input_layer" with a running number.
+
+    Shapes:
+        input (batch, *shape) -> output the same
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        if shape is None:
+            raise ArgumentError(
+                "`shape` is missing: the shape of one sample, for example "
+                "jt.Input(shape=(10,))."
+            )
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        super().__init__(dtype=dtype, name=name, input_shape=shape)
+        self._is_input_layer = True
+        self.shape = (batch_size, *shape)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """The inputs themselves."""
+        return inputs
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+) -> InputLayer:
+    """What comes into a model; see `InputLayer`."""
+    return InputLayer(shape, batch_size, dtype, name)

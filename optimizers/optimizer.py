@@ -1,0 +1,323 @@
+"""Optimizer: what all update rules share."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ..framework.errors import ArgumentError, ArgumentTypeError
+from ..framework.module import Module
+from ..framework.recording import execution
+from ..framework.recording.node import Handle
+from ..framework.recording.tensor import Tensor, TensorLike, convert
+from ..framework.variable import Variable
+from .update import Update, settle
+
+
+class Optimizer(Module):
+    """Base of all optimizers: bookkeeping around an optax gradient transformation.
+
+    A subclass says which transformation it is; the whole update of all variables is
+    one recorded call, compiled with the step that computed the gradients.
+
+    Args:
+        learning_rate: Step size, or a function from the number of updates so far to
+            it. A number can be assigned later, without a new program.
+        weight_decay: Decoupled: each update first shrinks a variable by
+            `weight_decay * learning_rate` of itself. Default none.
+        clipnorm: Largest norm of each gradient on its own. Default none.
+        clipvalue: Largest absolute value of each gradient entry. Default none.
+        global_clipnorm: Largest norm of all gradients together. Default none.
+        name: Default the class's name in snake_case.
+
+    Raises:
+        ArgumentError: for a learning rate that is not finite or is negative, or more
+            than one kind of clipping.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        given = {
+            "clipnorm": clipnorm,
+            "clipvalue": clipvalue,
+            "global_clipnorm": global_clipnorm,
+        }
+        chosen = {key: value for key, value in given.items() if value is not None}
+        if len(chosen) > 1:
+            raise ArgumentError(
+                f"Only one kind of clipping can be used; got {chosen}. Choose one of "
+                "`clipnorm`, `clipvalue`, `global_clipnorm`."
+            )
+        for key, value in chosen.items():
+            if not value > 0:
+                raise ArgumentError(f"`{key}` must be positive; got {value}.")
+        self.clipnorm, self.clipvalue = clipnorm, clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.weight_decay = weight_decay
+        self._schedule: Callable | None = None
+        self._rate: Variable | None = None
+        if callable(learning_rate) and not isinstance(learning_rate, Handle):
+            self._schedule = learning_rate
+        else:
+            with execution.detached():
+                self._rate = Variable(
+                    _checked_rate(learning_rate),
+                    trainable=False,
+                    dtype="float32",
+                    name="learning_rate",
+                )
+        with execution.detached():
+            self.iterations = Variable(0, trainable=False, name="iterations")
+        self._slots: dict[int, list[Variable]] = {}
+        self._known: dict[int, Variable] = {}
+        self._updates: dict[tuple, Update] = {}
+
+    def transformation(self) -> optax.GradientTransformationExtraArgs:
+        """The update rule for one variable.
+
+        It works element by element. Its `update` gets the keywords `learning_rate`
+        and `step` (the number of updates so far, from 0) and returns what is added to
+        the variable.
+        """
+        raise NotImplementedError
+
+    @property
+    def learning_rate(self) -> Any:
+        """The step size as a Variable, or the schedule's present value."""
+        if self._schedule is not None:
+            return convert(self._schedule(self.iterations.numpy()))
+        return self._rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(value) and not isinstance(value, Handle):
+            self._schedule = value
+            self._updates = {}
+            return
+        rate = value if isinstance(value, Handle) else _checked_rate(value)
+        self._schedule = None
+        if self._rate is None:
+            self._rate = Variable(rate, trainable=False, dtype="float32")
+            self._updates = {}
+        else:
+            self._rate.assign(rate)
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Make the slots of these variables; called by the first update."""
+        new = [variable for variable in variables if id(variable) not in self._slots]
+        with execution.detached():
+            for variable in new:
+                self._slots[id(variable)] = self._make_slots(variable)
+                self._known[id(variable)] = variable
+        settle(new, [self._slots[id(variable)] for variable in new])
+
+    def _make_slots(self, variable: Variable) -> list[Variable]:
+        state = self.transformation().init(variable._array())
+        return [
+            Variable(
+                leaf, trainable=False, name=f"{variable.name}/{self.name}_{number}"
+            )
+            for number, leaf in enumerate(jax.tree.leaves(state))
+        ]
+
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Any, Variable]], name: str | None = None
+    ) -> Variable:
+        """Update variables by their gradients; returns `iterations`.
+
+        Variables whose gradient is `None` are left as they are, with a warning that
+        names them.
+
+        Args:
+            grads_and_vars: `(gradient, variable)` pairs.
+            name: Accepted for compatibility.
+
+        Raises:
+            ArgumentError: if every gradient is `None`, or there are none.
+            ShapeError: if a gradient's shape is not its variable's.
+        """
+        gradients, variables = [], []
+        for gradient, variable in grads_and_vars:
+            gradients.append(gradient)
+            variables.append(variable)
+        self.apply(gradients, variables)
+        return self.iterations
+
+    def apply(
+        self,
+        gradients: Sequence[Any],
+        variables: Sequence[Variable] | None = None,
+    ) -> None:
+        """Update variables by their gradients, in the same order.
+
+        Args:
+            gradients: One for each variable, or `None`.
+            variables: Default those that the optimizer was built with.
+
+        Raises:
+            ArgumentError: if the numbers differ.
+        """
+        if variables is None:
+            variables = list(self._known.values())
+        if len(gradients) != len(variables):
+            raise ArgumentError(
+                f"apply() got {len(gradients)} gradients for {len(variables)} "
+                "variables. Give one gradient for each variable, in the same order."
+            )
+        for gradient in gradients:
+            if gradient is None:
+                gradients, variables = self._connected(gradients, variables)
+                break
+        self._update(gradients, variables)
+
+    def _connected(
+        self, gradients: Sequence[Any], variables: Sequence[Variable]
+    ) -> tuple[list[Any], list[Variable]]:
+        """Those with a gradient; warns of the others."""
+        pairs = list(zip(gradients, variables, strict=True))
+        kept = [pair for pair in pairs if pair[0] is not None]
+        self._warn_of_none(gradients, variables, bool(kept))
+        return [gradient for gradient, _ in kept], [variable for _, variable in kept]
+
+    def _update(self, gradients: Sequence[Any], variables: Sequence[Variable]) -> None:
+        """Record the update of all variables as one call, and run the step."""
+        key = tuple(map(id, variables))
+        update = self._updates.get(key)
+        if update is None:
+            for variable in variables:
+                _check_variable(variable)
+            self.build(variables)
+            update = self._updates.setdefault(key, self._plan(variables))
+        inputs = [
+            g if g.__class__ is Tensor else convert(g, name="gradient")
+            for g in gradients
+        ]
+        if self._schedule is None and self._rate is not None:
+            inputs.append(self._rate)
+        update.run(self.iterations, inputs)
+
+    def _plan(self, variables: Sequence[Variable]) -> Update:
+        slots = [self._slots[id(variable)] for variable in variables]
+        return Update(self.name, self._change, list(variables), slots)
+
+    def _change(
+        self,
+        step: jax.Array,
+        variables: Sequence[Variable],
+        values: list[jax.Array],
+        gradients: list[jax.Array],
+        slots: list[list[jax.Array]],
+        rates: Sequence[jax.Array],
+        flatten: Callable[[list[jax.Array]], list[jax.Array]],
+    ) -> tuple[list[jax.Array], list[list[jax.Array]]]:
+        """New values and slots, inside the program.
+
+        `values` and `slots` may be whole homes, several variables one after another:
+        what works element by element does not mind. Clipping goes by variable, so the
+        gradients come one by one, and `flatten` joins them like the values.
+        """
+        rate = self._rate_in(step, rates)
+        rule = self.transformation()
+        new_values, new_slots = [], []
+        joined = flatten(self._clipped(gradients))
+        for value, gradient, own in zip(values, joined, slots, strict=True):
+            value = self._decayed(value, rate)
+            change, state = rule.update(
+                gradient,
+                jax.tree.unflatten(jax.tree.structure(rule.init(value)), own),
+                value,
+                learning_rate=rate.astype(value.dtype),
+                step=step,
+            )
+            new_values.append(value + change)
+            new_slots.append(jax.tree.leaves(state))
+        return new_values, new_slots
+
+    def _rate_in(self, step: jax.Array, given: Sequence[jax.Array]) -> jax.Array:
+        if self._schedule is not None:
+            return jnp.asarray(self._schedule(step), jnp.float32)
+        return given[0]
+
+    def _decayed(self, value: jax.Array, rate: jax.Array) -> jax.Array:
+        """Decoupled decay: Loshchilov and Hutter, 2019, algorithm 2, line 12."""
+        if self.weight_decay is None:
+            return value
+        return value - value * (rate * self.weight_decay).astype(value.dtype)
+
+    def _clipped(self, gradients: list[jax.Array]) -> list[jax.Array]:
+        if self.clipvalue is not None:
+            bound = self.clipvalue
+            return [jnp.clip(g, -bound, bound) for g in gradients]
+        if self.clipnorm is not None:
+            return [
+                g * _shrinkage([g], self.clipnorm).astype(g.dtype) for g in gradients
+            ]
+        if self.global_clipnorm is not None:
+            factor = _shrinkage(gradients, self.global_clipnorm)
+            return [g * factor.astype(g.dtype) for g in gradients]
+        return gradients
+
+    def _warn_of_none(
+        self, gradients: Sequence[Any], variables: Sequence[Variable], any_left: bool
+    ) -> None:
+        names = [v.name for g, v in zip(gradients, variables, strict=True) if g is None]
+        listed = ", ".join(f"'{name}'" for name in names)
+        if not any_left:
+            raise ArgumentError(
+                f"No variable has a gradient; all of these are None: {listed}. "
+                "Compute the loss from the model's output inside the tape."
+            )
+        warnings.warn(
+            f"{len(names)} of {len(variables)} variables have no gradient and are left "
+            f"as they are: {listed}. Does the loss depend on them, inside the tape?",
+            stacklevel=4,
+        )
+
+
+def _checked_rate(value: TensorLike) -> Any:
+    """A learning rate that can be used.
+
+    Raises:
+        ArgumentError: if it is negative or not finite.
+    """
+    number = float(value)
+    if not math.isfinite(number) or number < 0:
+        raise ArgumentError(
+            f"`learning_rate` must be a finite number that is not negative; got "
+            f"{number}. Common values are 0.1 to 0.0001."
+        )
+    return number
+
+
+def _check_variable(variable: Any) -> None:
+    if not isinstance(variable, Variable):
+        raise ArgumentTypeError(
+            f"An optimizer updates Variables; got {type(variable).__name__}. "
+            "Pass model.trainable_variables."
+        )
+
+
+def _shrinkage(gradients: Sequence[jax.Array], limit: float) -> jax.Array:
+    """Factor that brings the common norm down to `limit`, safe at 0 and 1e25."""
+    largest = jnp.max(
+        jnp.stack(
+            [jnp.max(jnp.abs(g), initial=0).astype(jnp.float32) for g in gradients]
+        )
+    )
+    scale = jnp.where(largest > 0, largest, 1.0)
+    squares = [jnp.sum(jnp.square(g.astype(jnp.float32) / scale)) for g in gradients]
+    norm = jnp.sqrt(sum(squares[1:], squares[0]))
+    return jnp.minimum(1.0, limit / jnp.maximum(norm * scale, limit))

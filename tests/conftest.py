@@ -1,0 +1,30 @@
+"""What every test may ask for: a random key and the tolerance of a dtype."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+# Largest accepted error, absolute and relative, by dtype. A test that needs another
+# number says why beside it.
+TOLERANCE = {
+    # Central differences, the loosest check made in x64, lose a third of the digits:
+    # eps ** (2 / 3) = 4e-11, with eps = 2.2e-16.
+    "float64": 1e-10,
+    # Sums of about a hundred terms, reordered by XLA: 100 eps, with eps = 1.2e-7.
+    "float32": 1e-5,
+    # 2 eps, with eps = 9.8e-4: the operands and the result are rounded once each.
+    "float16": 2e-3,
+    # 2.5 eps, with eps = 7.8e-3: as float16, whose digits it has less three bits.
+    "bfloat16": 2e-2,
+}
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)
+
+
+@pytest.fixture
+def tolerance():
+    """Looks up `TOLERANCE` for a dtype in any form: `tolerance(x.dtype)`."""
+    return lambda dtype: TOLERANCE[jnp.dtype(dtype).name]
