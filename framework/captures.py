@@ -9,7 +9,7 @@ stand themselves, held so that no `id` is reused.
 import dis
 import functools
 import sys
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -64,6 +64,37 @@ def snapshot(value: Any) -> Hashable:
     Equal only where a function that uses the value would do the same.
     """
     return _way_to_stand(value.__class__)(value, _DEPTH, {})
+
+
+def snapshot_without(function: Any, names: Collection[str]) -> Hashable:
+    """A function's snapshot that leaves some of what it captures out."""
+    if not names:
+        return snapshot(function)
+    kept = [value for name, value in captures(function) if name not in names]
+    return (Same(function.__code__), _all(kept, _DEPTH, {}))
+
+
+def closure_of(function: Any) -> list[tuple[str, Any]]:
+    """Names and values of the variables around a function that it uses."""
+    if not isinstance(function, FunctionType) or not function.__closure__:
+        return []
+    cells = zip(function.__code__.co_freevars, function.__closure__, strict=True)
+    return [(name, _contents(cell)) for name, cell in cells]
+
+
+def with_closure(function: FunctionType, values: dict[str, Any]) -> FunctionType:
+    """The same function, with other values for some variables around it."""
+    names = function.__code__.co_freevars
+    cells = zip(names, function.__closure__ or (), strict=True)
+    made = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        tuple(CellType(values[n]) if n in values else cell for n, cell in cells),
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
 
 
 def _all(values: Iterable[Any], depth: int, seen: _Seen) -> tuple:
@@ -139,15 +170,11 @@ def captures(function: Any) -> list[tuple[str, Any]]:
     """Names and values that a Python function takes from around it, as they are now."""
     if not isinstance(function, FunctionType):
         return []
-    code = function.__code__
-    found: list[tuple[str, Any]] = []
-    if code.co_freevars:
-        cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
-        found.extend((name, _contents(cell)) for name, cell in cells)
+    found = closure_of(function)
     if function.__defaults__ or function.__kwdefaults__:
         found.append(("its defaults", (function.__defaults__, function.__kwdefaults__)))
     around = function.__globals__
-    for name in _globals_of(code):
+    for name in _globals_of(function.__code__):
         if name in around:
             found.append((name, around[name]))
     return found

@@ -21,6 +21,10 @@ class ArgumentTypeError(JaxtapeError, TypeError):
     """An argument has a type that cannot be used."""
 
 
+class WatchError(ArgumentTypeError, ValueError):
+    """Something was watched that is neither Tensor nor Variable."""
+
+
 class OutOfRangeError(JaxtapeError, IndexError):
     """An integer index lies outside its axis; JAX would clamp it silently."""
 

@@ -14,7 +14,7 @@ from . import initializers, registry
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .module import Module
 from .recording import execution
-from .recording.node import Handle, _current, current
+from .recording.node import Handle, current, here
 from .recording.tensor import Tensor, TensorLike, convert
 from .variable import Variable
 
@@ -72,30 +72,32 @@ class Layer(Module):
         )
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        recording = _current.get()
+        recording = here.recording
         if (
-            recording is not None
-            and recording.depth
+            self._is_plain
             and self.built
-            and self._is_plain
             and not options
+            and recording is not None
+            and recording.depth
+            and recording.task is None
             and args[0].__class__ is Tensor
         ):
             return self.call(*args)
-        return self._call_in_full(recording or current(), args, options)
+        return self._call_in_full(args, options)
 
-    def _call_in_full(self, recording: Any, args: tuple, options: dict) -> Any:
+    def _call_in_full(self, args: tuple, options: dict) -> Any:
         """Take in arguments, make weights, and open a region if none is open."""
-        inputs = jax.tree.map(_convert_input, args, is_leaf=_is_input)
+        inputs = [
+            value if value.__class__ is Tensor else _convert_inputs(value)
+            for value in args
+        ]
         if not self.built:
             self._build_once(inputs)
-        token = None
-        if self._takes_training:
-            token = self._settle_training(options)
-        is_outermost = not recording.depth
-        if is_outermost:
-            self.__dict__["_last_call"] = next(_call_numbers)
+        token = self._settle_training(options) if self._takes_training else None
         recording = current()
+        is_outermost = recording.depth == 0
+        if is_outermost or recording.tapes:
+            self.__dict__["_last_call"] = next(_call_numbers)
         recording.depth += 1
         try:
             outputs = self.call(*inputs, **options)
@@ -116,7 +118,7 @@ class Layer(Module):
             options["training"] = _training.get()
         return _training.set(options["training"])
 
-    def _build_once(self, inputs: tuple) -> None:
+    def _build_once(self, inputs: Sequence[Any]) -> None:
         shapes = [
             jax.tree.map(lambda x: x.shape, value, is_leaf=_is_handle)
             for value in inputs
@@ -276,6 +278,13 @@ def _is_input(value: Any) -> bool:
             )
         )
     return not isinstance(value, dict)
+
+
+def _convert_inputs(value: Any) -> Any:
+    """An argument of a call as Tensors, in the nesting it was given."""
+    if value.__class__ in (list, tuple, dict):
+        return jax.tree.map(_convert_input, value, is_leaf=_is_input)
+    return _convert_input(value)
 
 
 def _convert_input(value: Any) -> Any:

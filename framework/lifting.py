@@ -1,41 +1,35 @@
 """Lifting: pure JAX functions become functions of Tensors.
 
 Arrays and floats anywhere in the arguments are inputs; everything else is structure.
-A call looks up its `_Plan`, made once for each structure, and calls one op with it.
+A call looks up its plan, made once for each structure, and calls one op with it.
 """
 
-import contextlib
 import functools
 import inspect
 import warnings
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
 import numpy as np
 
-from .captures import Same, captures, snapshot
-from .errors import ArgumentError, ArgumentTypeError
+from .captures import Same, captures, closure_of, snapshot, snapshot_without
+from .errors import ArgumentTypeError
+from .plan import Plan, Untraceable, is_handle, name_of
 from .recording.cache import Cache
 from .recording.execution import call
-from .recording.node import Handle, begin, current, resume
+from .recording.node import Handle
 from .recording.op import Op
 from .recording.signature import freeze
 from .recording.site import user_site
 from .recording.tensor import Tensor, convert
-from .variable import Variable
 
 _PLANS = 256  # kept for each function; the least recently used one goes first
 _WRAPS = 10  # as many times a function may be lifted before that is explained
 _CHANGES = 3  # as many times a structural number may change before it is explained
+_CAPTURED = "captured "  # before the name of what is no argument
 _ONLY_TENSORS = {Tensor}
-_UNTRACEABLE = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.NonConcreteBooleanIndexError,
-)
 
 
 def op(function: Callable) -> Callable:
@@ -72,87 +66,6 @@ def op(function: Callable) -> Callable:
     return lift(function, is_user=True)
 
 
-class _Untraceable(Exception):
-    """The function needs the value of an input; `cause` is what JAX said."""
-
-    def __init__(self, cause: Exception) -> None:
-        self.cause = cause
-
-
-class _Plan:
-    """How to call a function with one structure of arguments.
-
-    JAX traces it at the call, once for each set of input types, so what the function
-    captured then stays in force however late the program runs.
-
-    Attributes:
-        function: What is called; of lambdas with the same code the last one lifted.
-        tree: How the arguments nest.
-        fixed: The structural arguments, by position among the leaves.
-        captured: What the function captured, or `None` where that does not count.
-    """
-
-    __slots__ = ("captured", "fixed", "function", "traced", "tree")
-
-    def __init__(
-        self, function: Callable, tree: Any, fixed: dict[int, Any], captured: Hashable
-    ) -> None:
-        self.function = function
-        self.tree = tree
-        self.fixed = fixed
-        self.captured = captured
-        self.traced = jax.jit(self._call, inline=True)
-
-    def _call(self, *arrays: Any) -> Any:
-        if self.captured is not None and snapshot(self.function) != self.captured:
-            raise ArgumentError(
-                f"What {_name_of(self.function)}() captures has changed between its "
-                "call and its computation. Pass what changes as an argument."
-            )
-        inputs = iter(arrays)
-        leaves = [
-            self.fixed[place] if place in self.fixed else next(inputs)
-            for place in range(self.tree.num_leaves)
-        ]
-        args, kwargs = jax.tree.unflatten(self.tree, leaves)
-        with _apart():
-            try:
-                out = self.function(*args, **kwargs)
-            except _UNTRACEABLE as error:
-                raise _Untraceable(error) from error
-            _refuse_captured_tensors(self.function)
-            return jax.tree.map(_array_of, out, is_leaf=_is_handle)
-
-
-@contextlib.contextmanager
-def _apart() -> Iterator[None]:
-    """Record the ops that a function calls on tracers by themselves."""
-    around = current()
-    begin(depth=1)
-    try:
-        yield
-    finally:
-        resume(around)
-
-
-def _refuse_captured_tensors(function: Callable) -> None:
-    """Raise for a Variable or Tensor from outside: it would count as a constant."""
-    names = {id(value): name for name, value in captures(function)}
-    for owner in current().owners.values():
-        if isinstance(owner, Variable):
-            what = f"the Variable '{owner.name}'"
-        elif id(owner) in names or owner._origin is not None:
-            what = (
-                f"the Tensor `{names.get(id(owner), 'of shape ' + str(owner.shape))}`"
-            )
-        else:
-            continue
-        raise ArgumentError(
-            f"{_name_of(function)}(), lifted by jt.op, uses {what}, which is not among "
-            "its arguments: no gradient would reach it. Pass it as an argument."
-        )
-
-
 class _Lifted:
     """What is known of a lifted function: its op, its plans, its structural floats.
 
@@ -162,7 +75,7 @@ class _Lifted:
     def __init__(
         self, function: Callable, is_user: bool, takes_ints: bool | frozenset[str]
     ) -> None:
-        self.name = _name_of(function)
+        self.name = name_of(function)
         self.is_user = is_user
         self.takes_ints = takes_ints
         self.op = Op(
@@ -172,7 +85,7 @@ class _Lifted:
             follows_settings=True,
         )
         self.structural: frozenset[str] = frozenset()
-        self.plans: Cache[_Plan] = Cache(lambda: _PLANS)
+        self.plans: Cache[Plan] = Cache(lambda: _PLANS)
         self.names: Cache[tuple[str, ...]] = Cache(lambda: _PLANS)
         self.changes: Cache[list] = Cache(lambda: _PLANS)
         self.wrappers: weakref.WeakSet[Callable] = weakref.WeakSet()
@@ -193,13 +106,13 @@ class _Lifted:
         """Call it, with floats as structure where it cannot do without."""
         try:
             return self._call(function, args, kwargs, self.structural)
-        except _Untraceable as error:
+        except Untraceable as error:
             cause = error.cause
         for chosen in self._choices(function, args, kwargs):
             structural = self.structural | chosen
             try:
                 made = self._call(function, args, kwargs, structural)
-            except _Untraceable:
+            except Untraceable:
                 continue
             self.structural = structural
             return made
@@ -212,6 +125,9 @@ class _Lifted:
         leaves, tree = _flatten(args, kwargs)
         names = self._names_of(function, tree)
         floats = [n for n, leaf in zip(names, leaves, strict=True) if _is_float(leaf)]
+        if self.is_user:
+            around = self._floats_around(function, self.structural)
+            floats += [_CAPTURED + name for name in around]
         floats = [name for name in floats if name not in self.structural]
         alone = [frozenset({name}) for name in floats]
         return [*alone, frozenset(floats)] if len(alone) > 1 else alone
@@ -219,7 +135,8 @@ class _Lifted:
     def _call(
         self, function: Callable, args: tuple, kwargs: dict, structural: frozenset[str]
     ) -> Any:
-        captured = snapshot(function) if self.is_user else None
+        floats = self._floats_around(function, structural) if self.is_user else {}
+        captured = snapshot_without(function, floats) if self.is_user else None
         if not kwargs and set(map(type, args)) == _ONLY_TENSORS:
             key: tuple = (len(args), captured)
             inputs, tree, fixed = args, None, {}
@@ -232,10 +149,23 @@ class _Lifted:
         if plan is None:
             if tree is None:
                 tree = _flatten(args, kwargs)[1]
-            self._note_changes(function, tree, fixed)
-            plan = self.plans.add(key, _Plan(function, tree, fixed, captured))
+            self._note_changes(function, tree, fixed, structural)
+            made = Plan(function, tuple(floats), tree, fixed, captured)
+            plan = self.plans.add(key, made)
         plan.function = function
+        if floats:
+            inputs = [*map(convert, floats.values()), *inputs]
         return call(self.op, inputs, {"plan": plan}, (plan,))
+
+    def _floats_around(
+        self, function: Callable, structural: frozenset[str]
+    ) -> dict[str, float]:
+        """Floats in the closure, which are inputs like those among the arguments."""
+        return {
+            name: value
+            for name, value in closure_of(function)
+            if value.__class__ is float and _CAPTURED + name not in structural
+        }
 
     def _sort(
         self, function: Callable, leaves: list, tree: Any, structural: frozenset[str]
@@ -270,12 +200,19 @@ class _Lifted:
             names = self.names.add(key, _leaf_names(function, tree))
         return names
 
-    def _note_changes(self, function: Callable, tree: Any, fixed: dict) -> None:
+    def _note_changes(
+        self, function: Callable, tree: Any, fixed: dict, structural: frozenset[str]
+    ) -> None:
         """Explain a structural number that changes again and again at one line."""
         names = self._names_of(function, tree)
         numbers = {names[place]: value for place, value in fixed.items()}
         if self.is_user:
-            numbers.update((f"captured {n}", value) for n, value in captures(function))
+            inputs = self._floats_around(function, structural)
+            numbers.update(
+                (_CAPTURED + name, value)
+                for name, value in captures(function)
+                if name not in inputs
+            )
         site = user_site()
         for name, value in numbers.items():
             if value.__class__ not in (int, float, bool, complex):
@@ -292,7 +229,7 @@ def _advice(name: str, function: str, value: Any) -> str:
         f"`{name}` of {function}() is structure and has changed {_CHANGES} times, to "
         f"{value!r} now: each value is another program. "
     )
-    if name.startswith("captured "):
+    if name.startswith(_CAPTURED):
         return text + "If it is data, pass it as an argument."
     if value.__class__ is float:
         return text + "The function needs it in Python; write it with jax.numpy."
@@ -300,7 +237,7 @@ def _advice(name: str, function: str, value: Any) -> str:
 
 
 def _flatten(args: tuple, kwargs: dict) -> tuple[list, Any]:
-    return jax.tree.flatten((args, kwargs), is_leaf=_is_handle)
+    return jax.tree.flatten((args, kwargs), is_leaf=is_handle)
 
 
 def _hashable(tree: Any) -> Hashable:
@@ -318,19 +255,6 @@ def _is_float(value: Any) -> bool:
 
 def _is_int(value: Any) -> bool:
     return value.__class__ is int or isinstance(value, np.integer)
-
-
-def _is_handle(value: Any) -> bool:
-    return isinstance(value, Handle)
-
-
-def _array_of(value: Any) -> Any:
-    return value._array() if isinstance(value, Handle) else value
-
-
-def _name_of(function: Any) -> str:
-    inner = getattr(function, "func", function)  # of a partial
-    return getattr(inner, "__name__", type(inner).__name__)
 
 
 def _leaf_names(function: Callable, tree: Any) -> tuple[str, ...]:

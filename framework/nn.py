@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .errors import ArgumentError
 from .math import l2_normalize as l2_normalize
 from .math import log_sigmoid as log_sigmoid
 from .math import sigmoid as sigmoid
@@ -267,5 +268,8 @@ def embedding_lookup(
 ) -> Tensor:
     """The rows of `params` in the order of `ids`; `max_norm` must be `None`."""
     if max_norm is not None:
-        raise NotImplementedError("embedding_lookup() takes no `max_norm` here.")
+        raise ArgumentError(
+            f"embedding_lookup() takes no `max_norm`; got {max_norm!r}. Clip the rows: "
+            "jt.clip_by_norm(jt.gather(params, ids), max_norm, axes=[-1])."
+        )
     return gather(params, ids)

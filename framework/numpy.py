@@ -231,8 +231,9 @@ def namesake(name: str, module: str = "numpy") -> Callable | None:
         return None
     in_linalg = module == "numpy.linalg" or not hasattr(jnp, name)
     found = getattr(linalg if in_linalg else sys.modules[__name__], name, None)
-    is_function = callable(found) and not isinstance(found, type)
-    return _taking_lists(found) if is_function else None
+    if not callable(found) or isinstance(found, type):
+        return None
+    return _taking_lists(found)
 
 
 def _taking_lists(function: Callable) -> Callable:

@@ -150,7 +150,7 @@ class Generator:
         """Class numbers drawn by log-probability; see `jt.random.categorical`."""
         x = convert(logits, name="logits")
         if dtype is None:
-            dtype = "int64" if jax.config.jax_enable_x64 else "int32"
+            dtype = jax.dtypes.canonicalize_dtype("int64")
         (count,), wanted = sizes(num_samples, "num_samples"), requested_dtype(dtype)
         options = {"count": count, "dtype": wanted}
         return self._draw(DRAW_CATEGORICAL, (x,), options, (count, wanted))

@@ -26,9 +26,7 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def register(
-    kind: str, names: str | Iterable[str], target: Any = None
-) -> Callable[[Any], Any] | Any:
+def register(kind: str, names: str | Iterable[str], target: Any = None) -> Any:
     """Give a class or function its names; a later one takes over a name.
 
     Args:
@@ -142,8 +140,8 @@ def deserialize(kind: str, config: dict[str, Any] | str) -> Any:
     name, inner = config["class_name"], config.get("config", {})
     if name == "function":  # as Keras writes functions
         return find(kind, inner)
-    found = find(kind, name)
-    return found.from_config(inner) if inspect.isclass(found) else found
+    found: Any = find(kind, name)
+    return found if inspect.isfunction(found) else found.from_config(inner)
 
 
 def _of_kind(kind: str) -> dict[str, Any]:

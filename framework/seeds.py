@@ -9,8 +9,10 @@ import hashlib
 import operator
 import secrets
 import threading
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .errors import ArgumentTypeError
@@ -87,9 +89,10 @@ def as_seed(seed: int) -> int:
 def _hashed_key(text: str) -> jax.Array:
     """A key made of the digest of a text, in the size that JAX's generator has."""
     with jax.ensure_compile_time_eval():  # a value, also inside a user's jax.jit
-        size = 4 * _key_words(jax.config.jax_default_prng_impl)
+        config: Any = jax.config  # its options are set by name
+        size = 4 * _key_words(config.jax_default_prng_impl)
         digest = hashlib.blake2b(text.encode(), digest_size=size).digest()
-        return jax.random.wrap_key_data(np.frombuffer(digest, np.uint32))
+        return jax.random.wrap_key_data(jnp.asarray(np.frombuffer(digest, np.uint32)))
 
 
 @functools.cache

@@ -4,6 +4,7 @@ A tape does no bookkeeping per op. It knows which ranges of which recordings it 
 and what was watched from where on; a gradient is one more recorded call.
 """
 
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Container
@@ -13,7 +14,13 @@ import jax
 import numpy as np
 
 from . import config
-from .errors import ArgumentError, ArgumentTypeError, ShapeError, TapeError
+from .errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ShapeError,
+    TapeError,
+    WatchError,
+)
 from .recording import execution
 from .recording.node import Handle, Recording, Segment, begin, current
 from .recording.replay import GRADIENT
@@ -72,10 +79,11 @@ class GradientTape:
         self._is_persistent = bool(persistent)
         self._watches_variables = bool(watch_accessed_variables)
         self._is_active = False
-        self._is_spent = False
+        self._owner: tuple[int, Any] = (0, None)
         self._clear()
 
     def _clear(self) -> None:
+        self._is_spent = False
         self._spans: list[_Span] = []
         self._watched: dict[int, tuple[Handle, int, Any]] = {}
         self._seen: dict[int, Variable] = {}
@@ -87,20 +95,31 @@ class GradientTape:
                 "This tape is already active. Make another one for nested "
                 "derivatives: `with jt.GradientTape() as inner:`."
             )
+        if self._is_spent:
+            self._clear()
         recording = current()
         if not recording.depth:
             execution.run(recording)
             recording = begin()
         self._is_active = True
+        self._owner = (threading.get_ident(), recording.task)
         recording.depth += 1
         self._open(recording)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._is_active:
+            self._check_owner("left")
             self._is_active = False
             self._close()
             current().depth -= 1
+
+    def _check_owner(self, what: str) -> None:
+        if self._owner != (threading.get_ident(), current().task):
+            raise TapeError(
+                f"This tape was entered in another thread or task and cannot be {what} "
+                "in this one. Use one tape in each thread or task."
+            )
 
     def _open(self, recording: Recording) -> None:
         """Cover what is recorded from here on."""
@@ -109,9 +128,8 @@ class GradientTape:
 
     def _close(self) -> None:
         """Stop covering what is recorded from here on."""
-        span = self._spans[-1]
-        if span.stop is None:
-            span.stop = span.end()
+        if self._spans and self._spans[-1].stop is None:
+            self._spans[-1].stop = self._spans[-1].end()
 
     def _cut(
         self, recording: Recording, segment: Segment | None, after: Recording | None
@@ -155,9 +173,9 @@ class GradientTape:
         Raises:
             ArgumentTypeError: for anything else, NumPy arrays included.
         """
-        for handle in jax.tree.leaves(tensor, is_leaf=_is_handle):
+        for handle in jax.tree.leaves(tensor, is_leaf=_is_leaf):
             if not isinstance(handle, Handle):
-                raise ArgumentTypeError(
+                raise WatchError(
                     f"watch() expected a Tensor or Variable; got "
                     f"{type(handle).__name__}. Convert it first and use the result: "
                     "x = jt.constant(x)."
@@ -266,14 +284,42 @@ class GradientTape:
         self, targets: list[Any], seeds: list[Any], sources: list[Any]
     ) -> list[Any]:
         """One gradient for each source, or `None`."""
+        here = current()
+        for span in self._spans:
+            if span.place.__class__ is Recording and span.place is not here:
+                raise TapeError(
+                    "This tape recorded in another thread or task, and what it "
+                    "recorded has not run yet. Read the target there first, or ask "
+                    "for the gradient there."
+                )
         segments = self._segments()
         if segments:
             if self._may_split(segments):
                 return self._pull_back_segments(targets, seeds, sources)
             recording = current()
             tapes = {self, *recording.live_tapes()}
+            if self._is_persistent and not self._is_active and len(tapes) == 1:
+                return self._differentiate_copy(targets, seeds, sources)
             merge(recording, segments, tuple(tapes), [*targets, *sources])
         return self._record_gradient(current(), targets, seeds, sources)
+
+    def _differentiate_copy(
+        self, targets: list[Any], seeds: list[Any], sources: list[Any]
+    ) -> list[Any]:
+        """The gradient over a copy of what this tape covers, which stays as it is."""
+        execution.run(current())
+        kept = [(span.place, span.start, span.stop) for span in self._spans]
+        watched = dict(self._watched)
+        merge(
+            current(), self._segments(), (self,), [*targets, *sources], only=targets
+        )
+        try:
+            return self._record_gradient(current(), targets, seeds, sources)
+        finally:
+            for span, (place, start, stop) in zip(self._spans, kept, strict=True):
+                span.place, span.start, span.stop = place, start, stop
+            self._watched = watched
+            current().tapes.clear()
 
     def _segments(self) -> list[Segment]:
         """What this tape covers and has run already, in order."""
@@ -289,8 +335,11 @@ class GradientTape:
 
         Not while another tape may want to differentiate the result.
         """
-        others = (t for t in current().live_tapes() if t is not self or t._is_active)
-        return len(segments) > config.bounds.merged_segments and not any(others)
+        recording = current()
+        if any(t is not self or t._is_active for t in recording.live_tapes()):
+            return False
+        under = {part.settings for part in (*segments, recording) if part.settings}
+        return len(segments) > config.bounds.merged_segments or len(under) > 1
 
     def _pull_back_segments(
         self, targets: list[Any], seeds: list[Any], sources: list[Any]
@@ -422,7 +471,7 @@ def _flatten(structure: Any, role: str) -> tuple[list[Any], Any]:
                 break
         else:
             return structure, None
-    flat, tree = jax.tree.flatten(structure, is_leaf=_is_handle)
+    flat, tree = jax.tree.flatten(structure, is_leaf=_is_leaf)
     for handle in flat:
         _check_handle(handle, role)
     return flat, tree
@@ -430,6 +479,10 @@ def _flatten(structure: Any, role: str) -> tuple[list[Any], Any]:
 
 def _is_handle(value: Any) -> bool:
     return isinstance(value, Handle)
+
+
+def _is_leaf(value: Any) -> bool:
+    return value is None or isinstance(value, Handle)
 
 
 def _check_handle(handle: Any, role: str) -> None:

@@ -18,7 +18,14 @@ from .recording.home import Home
 from .recording.ingest import private_array
 from .recording.node import NOWHERE, current
 from .recording.signature import plain_type, trainable_type, type_of
-from .recording.tensor import ArrayLike, Tensor, TensorLike, convert, parse_index
+from .recording.tensor import (
+    ArrayLike,
+    Tensor,
+    TensorLike,
+    convert,
+    parse_index,
+    shown_value,
+)
 
 _copy = jax.jit(jnp.copy)
 
@@ -206,14 +213,15 @@ class Variable(ArrayLike):
         return VariableSlice._of(value, self, index)
 
     def __repr__(self) -> str:
-        host = self._host()
-        shown = repr(host) if host.shape else str(host[()])
         return (
             f"<jt.Variable '{self.name}:0' shape={self.shape} "
-            f"dtype={self.dtype.name}, numpy={shown}>"
+            f"dtype={self.dtype.name}, numpy={shown_value(self._host())}>"
         )
 
     __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return super().__format__(spec) if spec else str(self)
 
     def __copy__(self) -> "Variable":
         return self.__deepcopy__({})

@@ -15,7 +15,7 @@ from ..framework.recording.signature import freeze
 from ..framework.recording.tensor import Tensor, TensorLike, convert, partner
 from .loss import REDUCTIONS, Loss, as_weights, reduce_values, result_dtype
 
-Formula = Callable[..., jax.Array]
+Formula = Callable[..., Any]
 
 
 def loss_op(name: str, formula: Formula, mask: Formula | None = None) -> Op:
@@ -78,9 +78,9 @@ class FormulaLoss(Loss):
         self._numbers = _nonzero(numbers or {})
         plain = {"reduction": REDUCTIONS[reduction], "dtype": self._dtype, **structure}
         self._options = plain | {"is_weighted": False}
-        self._frozen = freeze(self._options)
+        self._frozen = (freeze(self._options),)
         self._weighted_options = plain | {"is_weighted": True}
-        self._weighted_frozen = freeze(self._weighted_options)
+        self._weighted_frozen = (freeze(self._weighted_options),)
         self._has_own_call = type(self).call is not FormulaLoss.call
 
     def __call__(
@@ -141,7 +141,7 @@ def _call(
     y_pred = convert(y_pred, name="y_pred")
     inputs = (convert(y_true, name="y_true"), y_pred)
     scalars = [partner(y_pred, number) for number in numbers]
-    return call(op, (*inputs, *scalars), options, freeze(options))
+    return call(op, (*inputs, *scalars), options, (freeze(options),))
 
 
 def _nonzero(numbers: Mapping[str, float]) -> tuple[float, ...]:

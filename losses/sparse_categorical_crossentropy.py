@@ -139,7 +139,7 @@ def _check_labels(
     if not is_class.all():
         row = np.argwhere(~is_class)[0]
         raise ArgumentError(
-            f"`y_true` has the label {labels[tuple(row)]} in row {_plain(row)}; "
+            f"`y_true` has the label {labels[tuple(row)]!s} in row {_plain(row)}; "
             f"expected a whole number from 0 to {classes - 1}, since `y_pred` has "
             f"shape {shape}. Number the classes from 0, or give `y_pred` a column for "
             "each."

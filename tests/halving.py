@@ -17,6 +17,7 @@ def sum_of_squares(variables):
 
 def halve(optimizer, variables, times=1):
     """Takes steps that halve all variables; returns the last loss, as a Tensor."""
+    loss = None
     for _ in range(times):
         with jt.GradientTape() as tape:
             loss = sum_of_squares(variables)

@@ -34,6 +34,7 @@ ORDER = {
         ("derivatives",),
         ("function",),
         ("captures",),
+        ("plan",),
         ("lifting",),
         ("mirror",),
         ("numpy", "nn", "linalg", "math", "random", "ops"),

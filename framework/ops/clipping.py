@@ -9,7 +9,7 @@ from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
 from .conversion import beside, limit_of, sizes, tensors
-from .norms import scale_of, square_sum, wide
+from .norms import scale_of, square_sum, total_of, wide
 from .reductions import safe_sqrt
 
 
@@ -23,20 +23,36 @@ def _clip_by_value(x: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
 
 def _clip_by_norm(x: jax.Array, limit: jax.Array, *, axes: Any) -> jax.Array:
     x32 = wide(x)
-    scale = scale_of([x32], axes)
-    scaled = x32 / scale
-    total = square_sum(scaled, axes)
+    limit = limit.astype(x32.dtype)
+    total = square_sum(x32, axes)
+    # Squares that neither overflow nor vanish need no scaling, which costs as much as
+    # the rest of a small training step.
+    is_safe = jnp.isfinite(total) & ((total > 1e-30) | (limit > 1e-14))
+    clipped = jax.lax.cond(
+        jnp.all(is_safe),
+        lambda: _shrunk(x32, total, 1.0, limit),
+        lambda: _shrunk_scaled(x32, limit, axes),
+    )
+    return clipped.astype(x.dtype)
+
+
+def _shrunk_scaled(x: jax.Array, limit: jax.Array, axes: Any) -> jax.Array:
+    scale = scale_of([x], axes)
+    return _shrunk(x, square_sum(x / scale, axes), scale, limit)
+
+
+def _shrunk(x: jax.Array, total: jax.Array, scale: Any, limit: jax.Array) -> jax.Array:
+    """`x`, whose squares divided by `scale` sum up to `total`, brought to the limit."""
     root = jnp.sqrt(jnp.where(total == 0, 1, total))
-    clipped = scaled / root * limit.astype(x32.dtype)
     is_inside = scale * safe_sqrt(total) < limit
-    return jnp.where(is_inside, x32, clipped).astype(x.dtype)
+    return jnp.where(is_inside, x, x / scale / root * limit)
 
 
 def _clip_together(limit: jax.Array, *arrays: jax.Array) -> tuple[list, jax.Array]:
     widened = [wide(x) for x in arrays]
     scale = scale_of(widened)
     scaled = [x / scale for x in widened]
-    total = sum(jnp.sum(square_sum(x)) for x in scaled)
+    total = total_of([square_sum(x) for x in scaled])
     root = jnp.sqrt(jnp.where(total == 0, 1, total))
     norm = scale * safe_sqrt(total)
     factor = limit.astype(root.dtype) / root

@@ -14,7 +14,14 @@ from ..recording.execution import call
 from ..recording.ingest import device_dtype, private_array
 from ..recording.node import Handle
 from ..recording.op import Op
-from ..recording.tensor import Tensor, TensorLike, convert, from_array, partner
+from ..recording.tensor import (
+    ArrayLike,
+    Tensor,
+    TensorLike,
+    convert,
+    from_array,
+    partner,
+)
 
 STOP_GRADIENT = Op("stop_gradient", lambda x: x, is_differentiable=False)
 
@@ -106,7 +113,7 @@ def sizes(shape: Any, name: str) -> tuple[int, ...]:
         return (shape,)
     if shape.__class__ is tuple and all(size.__class__ is int for size in shape):
         return shape
-    if isinstance(shape, Handle):
+    if isinstance(shape, ArrayLike):
         shape = shape.numpy()
     try:
         return tuple(map(operator.index, np.atleast_1d(_object_array(shape))))

@@ -8,9 +8,8 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..recording.execution import call
-from ..recording.node import Handle
 from ..recording.op import Op
-from ..recording.tensor import Tensor, TensorLike, convert, from_array
+from ..recording.tensor import ArrayLike, Tensor, TensorLike, convert, from_array
 from .conversion import beside, requested_dtype, sizes
 
 FULL = Op("fill", lambda value, *, shape: jnp.full(shape, value))
@@ -134,7 +133,9 @@ def range(
 
 def _host_number(value: Any) -> Any:
     return (
-        value.item() if isinstance(value, Handle | np.generic | np.ndarray) else value
+        value.item()
+        if isinstance(value, ArrayLike | np.generic | np.ndarray)
+        else value
     )
 
 

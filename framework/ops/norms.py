@@ -47,6 +47,11 @@ def square_sum(x: jax.Array, axis: Any = None) -> jax.Array:
     return jnp.sum(square, axis=axis, keepdims=True)
 
 
+def total_of(parts: Sequence[jax.Array]) -> jax.Array:
+    """The sum of all elements of all arrays."""
+    return functools.reduce(jnp.add, [jnp.sum(part) for part in parts])
+
+
 def _euclidean(x: jax.Array, axis: Any, keepdims: bool) -> jax.Array:
     x32 = wide(x)
     scale = scale_of([x32], axis)
@@ -80,7 +85,7 @@ def _norm(x: jax.Array, *, order: Any, axis: Any, keepdims: bool) -> jax.Array:
 def _global_norm(*arrays: jax.Array) -> jax.Array:
     widened = [wide(x) for x in arrays]
     scale = scale_of(widened).reshape(())
-    return scale * safe_sqrt(sum(jnp.sum(square_sum(x / scale)) for x in widened))
+    return scale * safe_sqrt(total_of([square_sum(x / scale) for x in widened]))
 
 
 def _l2_normalize(x: jax.Array, epsilon: jax.Array, *, axis: Any) -> jax.Array:

@@ -74,7 +74,7 @@ def _index_of(op: Op, input: TensorLike, axis: int | None, output_type: Any) -> 
     x = input if input.__class__ is Tensor else convert(input, name="input")
     (place,) = (0,) if axis is None else sizes(axis, "axis")
     if output_type is None:
-        output_type = "int64" if jax.config.jax_enable_x64 else "int32"
+        output_type = jax.dtypes.canonicalize_dtype("int64")
     dtype = requested_dtype(output_type, "output_type")
     return call(op, (x,), {"axis": place, "dtype": dtype}, (place, dtype))
 

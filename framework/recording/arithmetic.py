@@ -70,7 +70,7 @@ def _cast(x: jax.Array, *, dtype: Any) -> jax.Array:
     return x.astype(dtype)
 
 
-CAST = Op("cast", _cast, follows_settings=True)
+CAST = Op("cast", _cast)
 
 
 def _matmul(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -102,11 +102,11 @@ def _reduction(function: Any) -> Any:
 
 
 _AXES = "`axis` must name axes that the input has."
-SUM = Op("reduce_sum", _reduction(jnp.sum), follows_settings=True, hint=_AXES)
-MEAN = Op("reduce_mean", _reduction(jnp.mean), follows_settings=True, hint=_AXES)
+SUM = Op("reduce_sum", _reduction(jnp.sum), hint=_AXES)
+MEAN = Op("reduce_mean", _reduction(jnp.mean), hint=_AXES)
 MAX = Op("reduce_max", _reduction(jnp.max), hint=_AXES)
 MIN = Op("reduce_min", _reduction(jnp.min), hint=_AXES)
-PROD = Op("reduce_prod", _reduction(jnp.prod), follows_settings=True, hint=_AXES)
+PROD = Op("reduce_prod", _reduction(jnp.prod), hint=_AXES)
 ANY = Op("reduce_any", _reduction(jnp.any), is_differentiable=False, hint=_AXES)
 ALL = Op("reduce_all", _reduction(jnp.all), is_differentiable=False, hint=_AXES)
 

@@ -27,16 +27,17 @@ from .node import (
     Node,
     Recording,
     Segment,
-    _current,
     begin,
     current,
+    here,
     nobody,
     record,
+    resume,
 )
 from .op import Op
 from .replay import GRADIENT, as_typed, needed, replay, replay_op_by_op
-from .signature import TensorType, applied, op_settings, settings
-from .snapshot import Snapshot, cut
+from .signature import SCALAR, TensorType, applied, settings
+from .snapshot import Snapshot, cut, where_it_is
 
 make_pending: Callable[[TensorType, tuple[Recording, int]], Handle]
 """Makes the Tensor of a recorded result; `tensor` sets it."""
@@ -64,7 +65,7 @@ class Pack:
     def take(self, number: int) -> jax.Array:
         """One result as an array of its own."""
         index, start, shape = self.places[number]
-        return cut(self.buffers[index], start, shape)
+        return where_it_is(cut, self.buffers[index], start, shape)
 
     def take_host(self, number: int) -> np.ndarray:
         """One result on the host."""
@@ -98,6 +99,7 @@ class Program:
         members: For each home a number that stands for it, overwritten ones first.
         num_overwritten: How many homes it overwrites.
         donated, kept: Numbers of the other arguments, overwritten and read only.
+        numbers: The Python numbers among the arguments, which travel together.
         places: Where each wanted result comes out: an index among those that travel
             alone, `None` for one in the pack, negative for new variable values.
         packed: For `Pack`: buffer, start and shape by number.
@@ -110,6 +112,7 @@ class Program:
         "layout",
         "members",
         "num_overwritten",
+        "numbers",
         "packed",
         "places",
         "run",
@@ -133,7 +136,11 @@ class Program:
             next(n for n, spot in spots.items() if spot[0] == group) for group in groups
         ]
         self.donated = [n for n in written if n not in spots]
-        self.kept = [n for n in leaves if n not in spots and n not in written]
+        others = [n for n in leaves if n not in spots and n not in written]
+        self.numbers = _Numbers(
+            [n for n in others if _is_typed_scalar(types[n])], types
+        )
+        self.kept = [n for n in others if not _is_typed_scalar(types[n])]
         finals = [written[number] for number in self.donated]
         own = {final: -1 - i for i, final in enumerate(finals)}
         alone, shared = _sort_results(sorted(wanted.difference(own)), types)
@@ -145,15 +152,19 @@ class Program:
         self.places: dict[int, int | None] = dict.fromkeys(self.packed)
         self.places.update((number, i) for i, number in enumerate(alone))
         self.places.update(own)
-        donated, kept = self.donated, self.kept
+        donated, kept, scalars = self.donated, self.kept, self.numbers
 
-        def whole(homes: list, overwrite: list, read: list, numbers: list) -> tuple:
+        def whole(
+            homes: list, overwrite: list, read: list, arguments: list, packed: list
+        ) -> tuple:
             arrays = dict(zip(groups, [*homes, *read], strict=True))
             values = dict(zip(donated, overwrite, strict=True))
             for number, (group, start) in spots.items():
                 values[number] = _member(arrays[group], start, types[number])
-            for number, argument in zip(kept, numbers, strict=True):
+            for number, argument in zip(kept, arguments, strict=True):
                 values[number] = as_typed(argument, types[number])
+            for number, scalar in scalars.unpacked(packed):
+                values[number] = as_typed(scalar, types[number])
             replay(nodes, values)
             return (
                 [_new_home(arrays[g], g, spots, written, values) for g in overwritten],
@@ -179,6 +190,54 @@ def _canonical(layout: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, i
     """The same layout with its groups numbered in order of appearance."""
     groups: dict[int, int] = {}
     return [(n, groups.setdefault(g, len(groups)), s) for n, g, s in layout]
+
+
+def _is_typed_scalar(kind: TensorType) -> bool:
+    """Whether an argument is a Python number that stands in for a known dtype."""
+    return kind.role == SCALAR and not kind.weak_type and (
+        jnp.issubdtype(kind.dtype, jnp.floating) or kind.dtype == np.int32
+    )
+
+
+class _Numbers:
+    """Python numbers as one argument for each kind, floats and integers.
+
+    A number on its own costs a launch about 2 µs; the same numbers as last time are
+    handed over as the array that is on the device already.
+    """
+
+    __slots__ = ("_groups", "_last")
+
+    def __init__(self, numbers: Sequence[int], types: Sequence[TensorType]) -> None:
+        integers = [n for n in numbers if types[n].dtype.kind == "i"]
+        floats = [n for n in numbers if types[n].dtype.kind != "i"]
+        wide = np.float64 if jax.config.jax_enable_x64 else np.float32
+        groups = ((integers, np.int32), (floats, wide))
+        self._groups = [(group, dtype) for group, dtype in groups if group]
+        self._last: list[tuple[bytes, Any]] = [(b"", None)] * len(self._groups)
+
+    def packed(self, values: Sequence[Any]) -> list[Any]:
+        """The arguments, from the values of a recording."""
+        arrays = []
+        for position, (numbers, dtype) in enumerate(self._groups):
+            array: Any = np.array([values[number] for number in numbers], dtype)
+            text = array.tobytes()
+            before, device = self._last[position]
+            if before == text:
+                array = jnp.asarray(array) if device is None else device
+                self._last[position] = (text, array)
+            else:
+                self._last[position] = (text, None)
+            arrays.append(array)
+        return arrays
+
+    def unpacked(self, arrays: Sequence[Any]) -> list[tuple[int, Any]]:
+        """Each number's value inside the program."""
+        return [
+            (number, array[position])
+            for (numbers, _), array in zip(self._groups, arrays, strict=True)
+            for position, number in enumerate(numbers)
+        ]
 
 
 def _member(array: Any, start: int, kind: TensorType) -> Any:
@@ -382,14 +441,12 @@ def call(
     Returns:
         Tensors nested as the op's results.
     """
-    recording = _current.get() or current()
+    recording = here.recording
+    if recording is None or recording.task is not None:
+        recording = current()
     if not recording.depth and not _is_pending(recording, inputs):
         return _run_now(op, inputs, options or {}, frozen)
-    if (
-        op.follows_settings
-        and recording.node is not None
-        and recording.settings[:2] != op_settings()
-    ):
+    if recording.node is not None and recording.settings != settings():
         run(recording)
         recording = current()
     node = record(recording, op, inputs, options, frozen)
@@ -408,8 +465,8 @@ def call(
 
 def move_in(variables: Sequence[Any]) -> Home:
     """Give variables a home; what is pending reads them from there."""
+    home = Home(variables)  # reads them, which may run what is pending
     recording = current()
-    home = Home(variables)
     for variable, before in zip(home.members, home.before, strict=True):
         for number in recording.numbers_of(variable):
             if recording.values[number] is before:
@@ -420,7 +477,7 @@ def move_in(variables: Sequence[Any]) -> Home:
 
 def update(op: Op, inputs: Sequence[Handle]) -> None:
     """Record a call that only assigns variables, and end the program with it."""
-    recording = _current.get() or current()
+    recording = current()
     node = record(recording, op, inputs, None, ())
     recording.values.extend([nobody] * len(node.outputs))
     run(recording)
@@ -462,15 +519,19 @@ def _run_now(
     op: Op, inputs: Sequence[Handle], options: dict[str, Any], frozen: tuple
 ) -> Any:
     """Compute at once, one op as one program."""
-    arrays = [handle._array() for handle in inputs]
+    program = op.compiled(options, frozen)
     try:
-        out = op.compiled(options, frozen)(*arrays)
-    except (TypeError, ValueError) as error:
-        op.raise_misfit([handle._type for handle in inputs], error)
+        out = program(*[handle._array() for handle in inputs])
+    except (TypeError, ValueError, RuntimeError) as error:
+        if _was_donated(error):  # another thread updated a variable meanwhile
+            out = program(*[handle._array() for handle in inputs])
+        else:
+            op.raise_misfit([handle._type for handle in inputs], error)
     if op.writes:
         leaves = jax.tree.leaves(out)
         for output, position in op.writes:
             inputs[position]._write(leaves[output])
+            inputs[position]._share()  # the result below has the same buffer
     if isinstance(out, jax.Array):
         return make_value(out)
     return jax.tree.map(make_value, out)
@@ -479,18 +540,18 @@ def _run_now(
 @contextlib.contextmanager
 def detached() -> Iterator[None]:
     """Run a block at once, outside of what is being recorded around it."""
-    around = _current.get()
+    around = current()
     begin()
     try:
         yield
         run(current())
     finally:
-        _current.set(around)
+        resume(around)
 
 
 def is_current(recording: Recording) -> bool:
     """Whether a recording is the one of this thread or task."""
-    return _current.get() is recording
+    return current() is recording
 
 
 def run(recording: Recording) -> None:
@@ -500,7 +561,7 @@ def run(recording: Recording) -> None:
         ExecutionError: if the program cannot be compiled or run. Variables then have
             the values from before the recording, unless the message says otherwise.
     """
-    if recording.node is None:
+    if recording.node is None or recording.node.parent is None:
         return
     with recording.guard:
         segment = _hand_over(recording)
@@ -521,7 +582,7 @@ def _hand_over(recording: Recording) -> Segment | None:
     """Start the next recording; live tapes keep the part that they cover."""
     tapes = recording.live_tapes() if recording.tapes else ()
     segment = Segment(recording) if tapes else None
-    after = begin(recording.depth) if _current.get() is recording else None
+    after = begin(recording.depth) if current() is recording else None
     for tape in tapes:
         tape._cut(recording, segment, after)
     return segment
@@ -586,34 +647,66 @@ def _launch_program(
     for number, group, start in program.layout:
         if values[number] is not snapshots[group] or owners[number]._start != start:
             return False
+    for number in (*program.donated, *program.kept):
+        if values[number].__class__ is Snapshot:
+            return False
+    for attempt in range(3):
+        outcome: list[tuple] = []
+        with _updating:  # no other thread writes between the check and the commit
+            arguments = _arguments(recording, program, snapshots)
+            try:
+                # One C call launches and keeps the results: no signal comes between.
+                outcome.extend(map(program.run, *[(part,) for part in arguments]))
+            except (ValueError, RuntimeError) as error:
+                if attempt == 2 or not _was_donated(error):
+                    raise
+                _read_anew(recording, program)
+                snapshots = [values[number] for number in program.members]
+            finally:
+                if outcome:
+                    _commit(recording, program, held, *outcome[0])
+        if outcome:
+            break
+    return True
+
+
+_updating = threading.RLock()
+
+
+def _arguments(
+    recording: Recording, program: Program, snapshots: Sequence[Snapshot]
+) -> tuple[list, list, list, list, list]:
+    """What a program takes; what it overwrites as it is now, copied if anyone sees it."""
+    values, owners = recording.values, recording.owners
+    count = program.num_overwritten
+    homes = []
+    for number in program.members[:count]:
+        home = owners[number]._home
+        snapshot = home._value
+        is_ours = home._may_donate(snapshot)
+        homes.append(snapshot.array if is_ours else _copy(snapshot.array))
     overwritten = []
     for number in program.donated:
-        value = values[number]
-        if value.__class__ is Snapshot:
-            return False
-        overwritten.append(value if owners[number]._may_donate(value) else _copy(value))
-    arguments = [values[number] for number in program.kept]
-    for value in arguments:
-        if value.__class__ is Snapshot:
-            return False
-    count = program.num_overwritten
-    homes = [
-        snapshot.array
-        if owners[number]._home._may_donate(snapshot)
-        else _copy(snapshot.array)
-        for number, snapshot in zip(program.members[:count], snapshots, strict=False)
-    ]
+        owner = owners[number]
+        value = owner._value
+        overwritten.append(value if owner._may_donate(value) else _copy(value))
     read = [snapshot.array for snapshot in snapshots[count:]]
-    outcome: list[tuple] = []
-    try:
-        # One C call launches and keeps the results, so that no signal comes between.
-        outcome.extend(
-            map(program.run, (homes,), (overwritten,), (read,), (arguments,))
-        )
-    finally:
-        if outcome:
-            _commit(recording, program, held, *outcome[0])
-    return True
+    kept = [values[number] for number in program.kept]
+    return homes, overwritten, read, kept, program.numbers.packed(values)
+
+
+def _was_donated(error: Exception) -> bool:
+    """Whether a launch failed because another thread's update took a buffer."""
+    return "deleted or donated" in str(error) or "has been deleted" in str(error)
+
+
+def _read_anew(recording: Recording, program: Program) -> None:
+    """Take the present values of arguments whose buffers are gone."""
+    for number in (*program.kept, *(n for n, _, _ in program.layout)):
+        value, owner = recording.values[number], recording.owners[number]
+        array = value.array if value.__class__ is Snapshot else value
+        if isinstance(array, jax.Array) and array.is_deleted():
+            recording.values[number] = owner._admitted()
 
 
 _copy = jax.jit(jnp.copy)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .node import NOWHERE, Handle
 from .signature import tensor_type
-from .snapshot import Snapshot
+from .snapshot import Snapshot, where_it_is
 
 
 class Home(Handle):
@@ -39,7 +39,7 @@ class Home(Handle):
         sizes = [member.size for member in members]
         self.starts = tuple(int(n) for n in np.cumsum([0, *sizes[:-1]]))
         self.before = tuple(member._array() for member in members)
-        array = _join(list(self.before))
+        array = where_it_is(_join_to, self.before[0], list(self.before[1:]))
         self._type = tensor_type(array.shape, array.dtype)
         self._value = Snapshot(array)
         self._at = NOWHERE
@@ -60,7 +60,7 @@ class Home(Handle):
 
     def _put(self, start: int, value: Any) -> None:
         """Take a new value for one member."""
-        self._write(_replaced(self._value.array, start, value))
+        self._write(where_it_is(_replaced, self._value.array, start, value))
 
     def _share(self) -> None:
         self._value.holders += 1
@@ -83,7 +83,7 @@ def _flat(arrays: Sequence[Any]) -> Any:
     return jnp.concatenate([jnp.ravel(array) for array in arrays])
 
 
-_join = jax.jit(_flat)
+_join_to = jax.jit(lambda first, rest: _flat([first, *rest]))
 
 
 _replaced = jax.jit(

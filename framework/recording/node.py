@@ -10,9 +10,10 @@ reached, and the values the calls stand on. Values are numbered in order of appe
 arguments from outside and results alike; nodes refer to these numbers only.
 """
 
+import asyncio
 import threading
 import weakref
-from contextvars import ContextVar
+from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from typing import Any
 
 from .op import Op, concrete_classes
@@ -245,6 +246,7 @@ class Recording(_Numbering):
         origins: For arguments that a live tape knows: where it recorded them.
         depth: How many tapes and regions are open; calls are recorded while any is.
         tapes: Weak references to the tapes that cover some of these calls.
+        task: The asyncio task it belongs to, if one was running.
         is_traced: Whether an argument is a tracer of the user's own `jax.jit`.
         guard: Held while another thread reads, or the owner runs.
         is_done: Whether it has run, or failed to.
@@ -263,6 +265,7 @@ class Recording(_Numbering):
         "owners",
         "settings",
         "tapes",
+        "task",
         "values",
         "writes",
     )
@@ -279,6 +282,7 @@ class Recording(_Numbering):
         self.depth = depth
         self.tapes: list[weakref.ref] = []
         self.settings: tuple = ()
+        self.task: Any = None
         self.is_traced = False
         self.guard = threading.RLock()
         self.is_done = False
@@ -352,28 +356,57 @@ class Recording(_Numbering):
         return found
 
 
-_current: ContextVar[Recording | None] = ContextVar("jaxtape_recording", default=None)
+class _Place(threading.local):
+    """Where a thread finds what it is recording."""
+
+    recording: Recording | None = None
+    by_task: Any = None
+
+
+here = _Place()
 
 
 def current() -> Recording:
-    """The recording of this thread or task."""
-    recording = _current.get()
+    """The recording of this thread or asyncio task."""
+    recording = here.recording
     if recording is None:
-        recording = Recording()
-        _current.set(recording)
+        return begin()
+    if recording.task is not None or _get_running_loop() is not None:
+        return _of_task(recording)
     return recording
+
+
+def _of_task(recording: Recording) -> Recording:
+    """The recording of the asyncio task that runs now in this thread."""
+    task = _running_task()
+    if task is recording.task:
+        return recording
+    if here.by_task is None:
+        here.by_task = weakref.WeakKeyDictionary()
+    here.by_task[recording.task or here] = recording
+    found = here.by_task.get(task or here)
+    if found is None:
+        return begin()
+    here.recording = found
+    return found
+
+
+def _running_task() -> Any:
+    loop = _get_running_loop()
+    return None if loop is None else asyncio.current_task(loop)
 
 
 def begin(depth: int = 0) -> Recording:
     """Start an empty recording in this thread or task."""
-    recording = Recording(depth)
-    _current.set(recording)
+    recording = here.recording = Recording(depth)
+    if _get_running_loop() is not None:
+        recording.task = _running_task()
     return recording
 
 
 def resume(recording: Recording) -> None:
     """Make a recording the one of this thread or task."""
-    _current.set(recording)
+    here.recording = recording
 
 
 def record(

@@ -14,9 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import config
+from .cache import Cache
 from .node import Node
 from .op import Op, op_programs
-from .signature import SCALAR, TRAINABLE, TensorType, trainable_type
+from .signature import SCALAR, TRAINABLE, TensorType, plain_type, trainable_type
 
 
 def apply(node: Node, inputs: Sequence[Any]) -> list[Any]:
@@ -78,6 +80,53 @@ def with_zeros(
     return full
 
 
+_pullback_inputs: Cache[tuple] = Cache(lambda: config.bounds.op_programs)
+
+
+def pullback_inputs(
+    node: Node,
+    wrt: tuple[int, ...],
+    given: tuple[int, ...],
+    types: Mapping[int, TensorType],
+) -> tuple[int, ...]:
+    """Positions of the inputs whose values a call's pullback makes use of."""
+    assert node.op is not None
+    kinds = tuple(plain_type(types[number]) for number in node.inputs)
+    key = (node.op, node.key, kinds, wrt, given)
+    found = _pullback_inputs.get(key)
+    if found is None:
+        program = jax.make_jaxpr(pull_function(node, wrt, given))(
+            [kind.as_jax() for kind in kinds],
+            [node.outputs[n].as_jax() for n in given],
+        ).jaxpr
+        used = _used_inputs(program, set(map(id, program.outvars)))
+        found = tuple(n for n in range(len(kinds)) if id(program.invars[n]) in used)
+        found = _pullback_inputs.add(key, (found,))[0]
+        return found
+    return found[0]
+
+
+def _used_inputs(program: Any, wanted: set[int]) -> set[int]:
+    """Ids of the variables of a jaxpr that the wanted ones depend on."""
+    for equation in reversed(program.eqns):
+        outputs = [n for n, v in enumerate(equation.outvars) if id(v) in wanted]
+        if not outputs:
+            continue
+        inner = equation.params.get("jaxpr")
+        if equation.primitive.name in ("jit", "pjit") and inner is not None:
+            below = inner.jaxpr
+            ends = {id(below.outvars[n]) for n in outputs}
+            used = _used_inputs(below, ends)
+            wanted.update(
+                id(outer)
+                for outer, own in zip(equation.invars, below.invars, strict=True)
+                if id(own) in used
+            )
+        else:
+            wanted.update(map(id, equation.invars))
+    return wanted
+
+
 def pull_compiled(node: Node, wrt: tuple[int, ...], given: tuple[int, ...]) -> Callable:
     """The op's pullback as a compiled program, found again by its structure."""
     assert node.op is not None
@@ -101,11 +150,14 @@ class Slice:
             that was assigned in between.
         is_connected: For each source asked for, whether a path reaches it.
         types: Type of each target and source number.
+        kinds: Type of each value that a call takes.
         operands: Numbers of all values that the derivative depends on.
     """
 
     __slots__ = (
+        "_dependent",
         "is_connected",
+        "kinds",
         "nodes",
         "operands",
         "seeds",
@@ -130,9 +182,30 @@ class Slice:
         self.is_connected = is_connected
         ends = {*targets, *(number for reads in sources for number in reads)}
         self.types = {number: types[number] for number in ends}
+        self.kinds = {n: types[n] for node, _ in nodes for n in node.inputs}
         inputs = dict.fromkeys(n for node, _ in nodes for n in node.inputs)
         inputs.update(dict.fromkeys(seed for seed in seeds if seed is not None))
         self.operands = tuple(inputs)
+        self._dependent: frozenset[int] | None = None
+
+    @property
+    def dependent(self) -> frozenset[int]:
+        """The operands that the gradient varies with: not those of linear calls."""
+        if self._dependent is None:
+            found = {seed for seed in self.seeds if seed is not None}
+            arriving = set(self.targets)
+            for node, wrt in reversed(self.nodes):
+                given = tuple(
+                    n for n in range(len(node.outputs)) if node.first + n in arriving
+                )
+                if given:
+                    arriving.update(node.inputs[position] for position in wrt)
+                    found.update(
+                        node.inputs[position]
+                        for position in pullback_inputs(node, wrt, given, self.kinds)
+                    )
+            self._dependent = frozenset(found)
+        return self._dependent
 
     def pull_back(
         self, values: Mapping[int, Any], pull_node: Callable[..., Sequence[Any]]
@@ -297,9 +370,17 @@ def _carries(node: Node, spans: Sequence[tuple[int, int]]) -> bool:
 def _active(node: Node, since: Mapping[int, int]) -> tuple[int, ...]:
     """Positions of the inputs that count when this node is called."""
     end = node.first
+    numbers = node.inputs
+    if node.op is GRADIENT:
+        counts = node.options["slice_"].dependent
+        return tuple(
+            position
+            for position, number in enumerate(numbers)
+            if number in counts and since.get(number, end + 1) <= end
+        )
     return tuple(
         position
-        for position, number in enumerate(node.inputs)
+        for position, number in enumerate(numbers)
         if since.get(number, end + 1) <= end
     )
 

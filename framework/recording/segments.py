@@ -25,7 +25,7 @@ from .node import (
     roots,
 )
 from .op import Op
-from .replay import GRADIENT, find_connected, find_slice
+from .replay import GRADIENT, find_connected, find_slice, needed
 from .signature import plain_type
 
 ADMIT = Op("watch", lambda *arrays: (), is_differentiable=False)
@@ -68,12 +68,24 @@ class _Merger:
         self.maps: dict[Segment | Recording, list[int]] = {}
         self.places: dict[Segment | Recording, list[tuple[int, int]]] = {}
 
-    def add(self, part: Segment | Recording) -> None:
-        """Record the calls of `part` again, with the numbers they have in the whole."""
+    def add(
+        self, part: Segment | Recording, wanted: frozenset[int] | None = None
+    ) -> None:
+        """Record the calls of `part` again, with the numbers they have in the whole.
+
+        Args:
+            part: What is added.
+            wanted: Numbers of the values that are needed; default all.
+        """
         numbers: list[int] = []
         places: list[tuple[int, int]] = []
         self.maps[part], self.places[part] = numbers, places
-        for old in part.node.path() if part.node else ():
+        path = part.node.path() if part.node else []
+        chosen = set(path if wanted is None else needed(path, wanted))
+        for old in path:
+            if old not in chosen:
+                numbers.extend([_LEFT_OUT] * (old.end - len(numbers)))
+                continue
             fresh: set[int] = set()
             for number, _ in old.leaves:
                 numbers.append(self._leaf(part, number, fresh))
@@ -157,6 +169,9 @@ class _Merger:
         known = part.known if isinstance(part, Segment) else part.all_known()
         for name, number in known.items():
             reads = [numbers[n] for n in part.taps.get(name, [number])]
+            reads = [n for n in reads if n != _LEFT_OUT]
+            if not reads:
+                continue
             earlier = whole.taps.get(name) or (
                 [whole.known[name]] if name in whole.known else []
             )
@@ -166,11 +181,15 @@ class _Merger:
                 whole.taps[name] = merged
 
 
+_LEFT_OUT = -1
+
+
 def merge(
     recording: Recording,
     segments: Sequence[Segment],
     tapes: Sequence[Any],
     handles: Sequence[Handle],
+    only: Sequence[Handle] | None = None,
 ) -> Recording:
     """Put segments in front of what is pending; the result takes its place.
 
@@ -179,10 +198,13 @@ def merge(
         segments: What ran before, in order.
         tapes: The tapes that cover parts of them.
         handles: Tensors that must be known afterwards, results of segments included.
+        only: If given, only what these depend on is taken from the segments.
     """
     merger = _Merger(recording)
-    for part in (*segments, recording):
-        merger.add(part)
+    wanted = None if only is None else _wanted_in(segments, only)
+    for part in segments:
+        merger.add(part, None if wanted is None else frozenset(wanted[part]))
+    merger.add(recording)
     whole = merger.whole
     whole.node = merger.node
     _move_results(recording, whole, merger.maps[recording])
@@ -190,6 +212,8 @@ def merge(
         origin = handle._origin[0]() if handle._origin is not None else None
         if origin in merger.maps and id(handle) not in whole.known:
             number = merger.maps[origin][handle._origin[1]]
+            if number == _LEFT_OUT:
+                continue
             whole.known[id(handle)] = number
             whole.held.append(handle)
     for tape in tapes:
@@ -197,6 +221,24 @@ def merge(
     recording.is_done = True
     resume(whole)
     return whole
+
+
+def _wanted_in(
+    segments: Sequence[Segment], handles: Sequence[Handle]
+) -> dict[Segment, set[int]]:
+    """The values of each segment that handles depend on, through later segments too."""
+    wanted: dict[Segment, set[int]] = {segment: set() for segment in segments}
+    for handle in handles:
+        place = _place_of(handle)
+        if place is not None and place[0] in wanted:
+            wanted[place[0]].add(place[1])
+    for segment in reversed(segments):
+        for node in needed(segment.node.path(), wanted[segment]):
+            for number in node.inputs:
+                place = segment.origins.get(number)
+                if place is not None and place[0] in wanted:
+                    wanted[place[0]].add(place[1])
+    return wanted
 
 
 def _move_results(recording: Recording, whole: Recording, numbers: list[int]) -> None:

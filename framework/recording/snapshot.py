@@ -1,5 +1,6 @@
 """Snapshot: the common buffer of some variables as it was at one moment."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,6 +13,21 @@ def _cut(array: Any, start: int, shape: tuple[int, ...]) -> Any:
 
 
 cut = jax.jit(_cut, static_argnums=2)
+
+
+def where_it_is(function: Callable, array: Any, *args: Any) -> Any:
+    """Call a compiled function on the array's device, whatever the default is now."""
+    default = jax.default_device.value
+    if default is None and len(array.devices()) == 1 and _is_first(array):
+        return function(array, *args)
+    if len(array.devices()) > 1:
+        return function(array, *args)
+    with jax.default_device(next(iter(array.devices()))):
+        return function(array, *args)
+
+
+def _is_first(array: Any) -> bool:
+    return next(iter(array.devices())) == jax.local_devices()[0]
 
 
 class Snapshot:
@@ -33,5 +49,5 @@ class Snapshot:
         """One member's value as an array of its own."""
         part = self._parts.get(start)
         if part is None:
-            part = self._parts[start] = cut(self.array, start, shape)
+            part = self._parts[start] = where_it_is(cut, self.array, start, shape)
         return part

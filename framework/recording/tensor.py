@@ -258,7 +258,8 @@ class ArrayLike(Handle):
         return round(self.item(), ndigits)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if not self.shape else str(self), spec)
+        host = self._host()
+        return format(host if host.shape else host.item(), spec)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         caller = sys._getframe(1).f_globals.get("__name__", "")
@@ -359,14 +360,14 @@ class Tensor(ArrayLike):
         return self._array()
 
     def __repr__(self) -> str:
-        host = self._host()
-        shown = repr(host) if host.shape else _scalar_text(host)
+        shown = shown_value(self._host())
         return (
             f"<jt.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={shown}>"
         )
 
     def __str__(self) -> str:
-        return f"jt.Tensor({self._host()}, shape={self.shape}, dtype={self.dtype.name})"
+        shown = _own_lines(str(self._host()))
+        return f"jt.Tensor({shown}, shape={self.shape}, dtype={self.dtype.name})"
 
     def __copy__(self) -> "Tensor":
         return self
@@ -378,9 +379,14 @@ class Tensor(ArrayLike):
         return (Tensor, (self.numpy(),))
 
 
-def _scalar_text(host: np.ndarray) -> str:
-    """A scalar as TensorFlow shows it: the bare number."""
-    return str(host[()])
+def shown_value(host: np.ndarray) -> str:
+    """A value as TensorFlow's `repr` shows it: a scalar is the bare Python number."""
+    return _own_lines(repr(host)) if host.shape else str(host.item())
+
+
+def _own_lines(text: str) -> str:
+    """Text of several lines starts on a line of its own."""
+    return f"\n{text}" if "\n" in text else text
 
 
 def _raise_lost(recording: Recording) -> None:
@@ -442,7 +448,7 @@ def partner(x: Handle, value: TensorLike) -> Any:
     cls = value.__class__
     if cls is float or cls is int:
         if kind.is_inexact:
-            return _scalar(value, tensor_type((), kind.dtype, False, SCALAR))
+            return _scalar(float(value), tensor_type((), kind.dtype, False, SCALAR))
         return scalar(value)
     if isinstance(value, Handle):
         return value

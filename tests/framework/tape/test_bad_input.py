@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.errors import JaxtapeError
+
+NO_TENSORS = {
+    "float": 3.0,
+    "ndarray": np.ones(2),
+    "str": "loss",
+    "NoneType": None,
+    "object": object(),
+}
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ def test_a_spent_tape_says_how_to_ask_twice(v):
     tape.gradient(y, v)
     with pytest.raises(RuntimeError, match=r"persistent=True") as caught:
         tape.gradient(y, v)
-    assert isinstance(caught.value, JaxtapeError)
+    assert isinstance(caught.value, jt.errors.JaxtapeError)
 
 
 def test_a_bad_call_does_not_spend_the_tape(v):
@@ -59,22 +66,22 @@ def test_a_bad_call_does_not_spend_the_tape(v):
     np.testing.assert_allclose(tape.gradient(y, v), [2.0, 4.0])
 
 
-@pytest.mark.parametrize("bad", [3.0, np.ones(2), "loss", None, [None], object()])
-def test_a_target_that_is_no_tensor_is_refused_with_its_type(v, bad):
+@pytest.mark.parametrize("nest", [lambda x: x, lambda x: [x], lambda x: {"a": x}])
+@pytest.mark.parametrize("kind", NO_TENSORS)
+def test_a_target_that_is_no_tensor_is_refused_with_its_type(v, kind, nest):
     with jt.GradientTape() as tape:
         _ = v * v
-    kind = "NoneType" if bad in (None, [None]) else type(bad).__name__
     with pytest.raises(TypeError, match=rf"target.*{kind}"):
-        tape.gradient(bad, v)
+        tape.gradient(nest(NO_TENSORS[kind]), v)
 
 
-@pytest.mark.parametrize("bad", [3.0, np.ones(2), "w", None, [None], object()])
-def test_a_source_that_is_no_tensor_is_refused_with_its_type(v, bad):
+@pytest.mark.parametrize("nest", [lambda x: x, lambda x: [x], lambda x: {"a": x}])
+@pytest.mark.parametrize("kind", NO_TENSORS)
+def test_a_source_that_is_no_tensor_is_refused_with_its_type(v, kind, nest):
     with jt.GradientTape() as tape:
         y = v * v
-    kind = "NoneType" if bad in (None, [None]) else type(bad).__name__
     with pytest.raises(TypeError, match=rf"source.*{kind}"):
-        tape.gradient(y, bad)
+        tape.gradient(y, nest(NO_TENSORS[kind]))
 
 
 def test_a_refused_source_says_how_to_mend_it(v):

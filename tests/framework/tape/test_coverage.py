@@ -97,13 +97,14 @@ def test_reset_forgets_what_was_watched():
     assert tape.gradient(y, x) is None
 
 
-def test_a_spent_tape_records_anew_after_reset():
+@pytest.mark.parametrize("again", [lambda tape: None, lambda tape: tape.reset()])
+def test_a_spent_tape_records_anew_when_it_is_entered_again(again):
     v = jt.Variable(3.0)
     tape = jt.GradientTape()
     with tape:
         y = v * v
     tape.gradient(y, v)
-    tape.reset()
+    again(tape)
     with tape:
         z = v**3
     assert float(tape.gradient(z, v)) == 27.0
@@ -287,6 +288,15 @@ def test_a_persistent_tape_answers_again():
         y = x * x
         z = y * y
     assert [float(tape.gradient(t, x)) for t in (z, y, z)] == [108.0, 6.0, 108.0]
+
+
+def test_a_persistent_tape_answers_as_often_as_it_is_asked():
+    x = jt.constant(3.0)
+    with jt.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        targets = [float(i) * x * x for i in range(30)]
+    found = [float(tape.gradient(target, x)) for target in targets]
+    assert found == [6.0 * i for i in range(30)]
 
 
 def test_a_variable_has_its_gradient():

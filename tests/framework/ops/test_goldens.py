@@ -1,16 +1,14 @@
-"""The ops against TensorFlow's stored answers; NumPy and calculus elsewhere."""
+"""The ops against the answers of TensorFlow that are stored in `ops.json`."""
 
-import json
 from operator import attrgetter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import jaxtape as jt
+from tests.golden_values import golden
 
-GOLDENS = Path(__file__).parents[1] / "goldens" / "ops.json"
-CASES = {case["name"]: case for case in json.loads(GOLDENS.read_text())["cases"]}
+CASES = {case["name"]: case for case in golden("ops")["cases"]}
 
 # Where TensorFlow is wrong by its own documentation, or not finite where we are.
 VALUE_DIFFERS = {
@@ -69,9 +67,9 @@ def function_of(case):
     return lambda *v: eval(text, {"tf": jt, **dict(zip("xyz", v, strict=False))})
 
 
-def check(ours, golden):
-    wanted = array_of(golden)
-    dtype = NARROW.get(golden["dtype"], golden["dtype"])
+def check(ours, theirs):
+    wanted = array_of(theirs)
+    dtype = NARROW.get(theirs["dtype"], theirs["dtype"])
     assert ours.dtype == dtype
     assert ours.shape == wanted.shape
     tolerance = 1e-3 if dtype == "float16" else 2e-6
@@ -97,17 +95,17 @@ def test_value_and_gradient_are_those_of_tensorflow(name):
         value = flat(function_of(case)(*arguments, **case["keywords"]))
     weights = decode(golden_leaves(case.get("output_gradient")), jt.constant) or None
     found = tape.gradient(value, sources, output_gradients=weights)
-    for mine, golden in zip(value, golden_leaves(case["value"]), strict=True):
-        check(mine, golden)
+    for mine, theirs in zip(value, golden_leaves(case["value"]), strict=True):
+        check(mine, theirs)
     if name not in GRADIENT_DIFFERS:
-        for mine, golden in zip(found, case["gradients"], strict=True):
-            check_gradient(mine, golden)
+        for mine, theirs in zip(found, case["gradients"], strict=True):
+            check_gradient(mine, theirs)
 
 
-def check_gradient(mine, golden):
-    assert (mine is None) == (golden is None)
-    if golden is not None:
-        check(mine, golden)
+def check_gradient(mine, theirs):
+    assert (mine is None) == (theirs is None)
+    if theirs is not None:
+        check(mine, theirs)
 
 
 @pytest.mark.parametrize("name", [n for n, c in CASES.items() if "error" in c])
