@@ -310,9 +310,7 @@ class GradientTape:
         execution.run(current())
         kept = [(span.place, span.start, span.stop) for span in self._spans]
         watched = dict(self._watched)
-        merge(
-            current(), self._segments(), (self,), [*targets, *sources], only=targets
-        )
+        merge(current(), self._segments(), (self,), [*targets, *sources], only=targets)
         try:
             return self._record_gradient(current(), targets, seeds, sources)
         finally:

@@ -1,6 +1,6 @@
 """Optax: any optax gradient transformation as an optimizer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -62,21 +62,5 @@ class Optax(Optimizer):
     def _plan(self, variables: Sequence[Variable]) -> Update:
         joint = self._joint[tuple(map(id, variables))]
         slots = [joint, *([] for _ in variables[1:])]
-        return Update(self.name, self._change, list(variables), slots, uses_homes=False)
-
-    def _change(
-        self,
-        step: jax.Array,
-        variables: Sequence[Variable],
-        values: list[jax.Array],
-        gradients: list[jax.Array],
-        slots: list[list[jax.Array]],
-        rates: Sequence[jax.Array],
-        flatten: Callable[[list[jax.Array]], list[jax.Array]],
-    ) -> tuple[list[jax.Array], list[list[jax.Array]]]:
-        """One update of the whole tree."""
-        tree = jax.tree.structure(jax.eval_shape(self._rule.init, values))
-        state = jax.tree.unflatten(tree, slots[0])
-        changes, state = self._rule.update(self._clipped(gradients), state, values)
-        new_values = [v + c for v, c in zip(values, changes, strict=True)]
-        return new_values, [jax.tree.leaves(state), *([] for _ in values[1:])]
+        change = self._formula().change_jointly
+        return Update(self.name, change, list(variables), slots, uses_homes=False)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from ..framework.errors import ArgumentError, ArgumentTypeError
@@ -15,6 +14,7 @@ from ..framework.recording import execution
 from ..framework.recording.node import Handle
 from ..framework.recording.tensor import Tensor, TensorLike, convert
 from ..framework.variable import Variable
+from .formula import Formula
 from .update import Update, settle
 
 
@@ -211,64 +211,13 @@ class Optimizer(Module):
 
     def _plan(self, variables: Sequence[Variable]) -> Update:
         slots = [self._slots[id(variable)] for variable in variables]
-        return Update(self.name, self._change, list(variables), slots)
+        return Update(self.name, self._formula().change, list(variables), slots)
 
-    def _change(
-        self,
-        step: jax.Array,
-        variables: Sequence[Variable],
-        values: list[jax.Array],
-        gradients: list[jax.Array],
-        slots: list[list[jax.Array]],
-        rates: Sequence[jax.Array],
-        flatten: Callable[[list[jax.Array]], list[jax.Array]],
-    ) -> tuple[list[jax.Array], list[list[jax.Array]]]:
-        """New values and slots, inside the program.
+    def _formula(self) -> Formula:
+        return Formula(self.transformation(), self._schedule, *self._shaping())
 
-        `values` and `slots` may be whole homes, several variables one after another:
-        what works element by element does not mind. Clipping goes by variable, so the
-        gradients come one by one, and `flatten` joins them like the values.
-        """
-        rate = self._rate_in(step, rates)
-        rule = self.transformation()
-        new_values, new_slots = [], []
-        joined = flatten(self._clipped(gradients))
-        for value, gradient, own in zip(values, joined, slots, strict=True):
-            value = self._decayed(value, rate)
-            change, state = rule.update(
-                gradient,
-                jax.tree.unflatten(jax.tree.structure(rule.init(value)), own),
-                value,
-                learning_rate=rate.astype(value.dtype),
-                step=step,
-            )
-            new_values.append(value + change)
-            new_slots.append(jax.tree.leaves(state))
-        return new_values, new_slots
-
-    def _rate_in(self, step: jax.Array, given: Sequence[jax.Array]) -> jax.Array:
-        if self._schedule is not None:
-            return jnp.asarray(self._schedule(step), jnp.float32)
-        return given[0]
-
-    def _decayed(self, value: jax.Array, rate: jax.Array) -> jax.Array:
-        """Decoupled decay: Loshchilov and Hutter, 2019, algorithm 2, line 12."""
-        if self.weight_decay is None:
-            return value
-        return value - value * (rate * self.weight_decay).astype(value.dtype)
-
-    def _clipped(self, gradients: list[jax.Array]) -> list[jax.Array]:
-        if self.clipvalue is not None:
-            bound = self.clipvalue
-            return [jnp.clip(g, -bound, bound) for g in gradients]
-        if self.clipnorm is not None:
-            return [
-                g * _shrinkage([g], self.clipnorm).astype(g.dtype) for g in gradients
-            ]
-        if self.global_clipnorm is not None:
-            factor = _shrinkage(gradients, self.global_clipnorm)
-            return [g * factor.astype(g.dtype) for g in gradients]
-        return gradients
+    def _shaping(self) -> tuple[float | None, float | None, float | None, float | None]:
+        return self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm
 
     def _warn_of_none(
         self, gradients: Sequence[Any], variables: Sequence[Variable], any_left: bool
@@ -308,16 +257,3 @@ def _check_variable(variable: Any) -> None:
             f"An optimizer updates Variables; got {type(variable).__name__}. "
             "Pass model.trainable_variables."
         )
-
-
-def _shrinkage(gradients: Sequence[jax.Array], limit: float) -> jax.Array:
-    """Factor that brings the common norm down to `limit`, safe at 0 and 1e25."""
-    largest = jnp.max(
-        jnp.stack(
-            [jnp.max(jnp.abs(g), initial=0).astype(jnp.float32) for g in gradients]
-        )
-    )
-    scale = jnp.where(largest > 0, largest, 1.0)
-    squares = [jnp.sum(jnp.square(g.astype(jnp.float32) / scale)) for g in gradients]
-    norm = jnp.sqrt(sum(squares[1:], squares[0]))
-    return jnp.minimum(1.0, limit / jnp.maximum(norm * scale, limit))

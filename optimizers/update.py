@@ -27,7 +27,7 @@ class Update:
 
     Args:
         name: Of the optimizer, for messages.
-        change: Computes new values and slots from old ones; see `Optimizer._change`.
+        change: Computes new values and slots from old ones; see `Formula.change`.
         variables: What is updated.
         slots: The slots of each variable.
         uses_homes: Whether whole homes may be handed to `change`.
@@ -43,8 +43,7 @@ class Update:
     ) -> None:
         self._variables = variables  # held, so that no `id` is reused
         self._involved = [*variables, *(slot for own in slots for slot in own)]
-        self._change = change
-        self._units = (
+        units = (
             _units(variables, slots)
             if uses_homes
             else [
@@ -52,12 +51,11 @@ class Update:
                 for n, (v, own) in enumerate(zip(variables, slots, strict=True))
             ]
         )
-        self._targets = [
-            part for target, own, _ in self._units for part in (target, *own)
-        ]
+        self._targets = [part for target, own, _ in units for part in (target, *own)]
+        rule = _Rule(change, variables, units)
         self._op = Op(
             f"{name}.apply_gradients",
-            self._compute,
+            rule.compute,
             writes=tuple((n, n) for n in range(1 + len(self._targets))),
         )
 
@@ -75,44 +73,75 @@ class Update:
             execution.run(recording)  # homes are taken as they were before
         execution.update(self._op, (iterations, *self._targets, *inputs))
 
-    def _compute(self, step: jax.Array, *arrays: jax.Array) -> list[jax.Array]:
-        """The op: new values of `iterations`, and of all targets."""
-        count = len(self._targets)
-        held = dict(zip(map(id, self._targets), arrays[:count], strict=True))
-        given = arrays[count : count + len(self._variables)]
-        _check_shapes(given, self._variables)
-        gradients = [
-            g.astype(v.dtype) for g, v in zip(given, self._variables, strict=True)
+
+class _Rule:
+    """The computation of an update: structure only, since programs keep it alive."""
+
+    def __init__(
+        self, change: Callable, variables: Sequence[Variable], units: Sequence[tuple]
+    ) -> None:
+        self._change = change
+        self._kinds = [(v.name, v.shape, v.dtype) for v in variables]
+        self._units = [
+            (
+                target._type.dtype,
+                [part._type.dtype for part in own],
+                positions,
+                isinstance(target, Variable),
+                target.constraint if isinstance(target, Variable) else None,
+            )
+            for target, own, positions in units
         ]
-        values = [held[id(target)] for target, _, _ in self._units]
-        slots = [[held[id(part)] for part in own] for _, own, _ in self._units]
+
+    def compute(self, step: jax.Array, *arrays: jax.Array) -> list[jax.Array]:
+        """New values of `iterations`, and of all targets and slots, in order."""
+        left = list(arrays)
+        values, slots = [], []
+        for _, kinds, _, _, _ in self._units:
+            values.append(left.pop(0))
+            slots.append([left.pop(0) for _ in kinds])
+        gradients = self._checked(left[: len(self._kinds)])
+        rates = left[len(self._kinds) :]
         new_values, new_slots = self._change(
-            step,
-            self._variables,
-            values,
-            gradients,
-            slots,
-            arrays[count + len(self._variables) :],
-            self._joined,
+            step, values, gradients, slots, rates, self._joined
         )
         results = [jnp.minimum(step, _MAX_STEP - 1) + 1]
-        for (target, own, _), value, state in zip(
-            self._units, new_values, new_slots, strict=True
-        ):
-            results.append(_settled(target, value))
+        for unit, value, state in zip(self._units, new_values, new_slots, strict=True):
+            dtype, kinds, _, _, constraint = unit
+            value = value.astype(dtype)
+            if constraint is not None:
+                value = convert(constraint(convert(value)))._array()
+            results.append(value)
             results.extend(
-                new.astype(part._type.dtype)
-                for new, part in zip(state, own, strict=True)
+                new.astype(kind) for new, kind in zip(state, kinds, strict=True)
             )
         return results
+
+    def _checked(self, gradients: Sequence[jax.Array]) -> list[jax.Array]:
+        """The gradients in the dtypes of their variables.
+
+        Raises:
+            ShapeError: if a shape differs; it would be broadcast otherwise.
+        """
+        for gradient, (name, shape, _) in zip(gradients, self._kinds, strict=True):
+            if gradient.shape != shape:
+                raise ShapeError(
+                    f"The gradient of Variable '{name}' has shape {gradient.shape}, "
+                    f"and the variable has shape {shape}. "
+                    "Are gradients and variables in the same order?"
+                )
+        return [
+            gradient.astype(dtype)
+            for gradient, (_, _, dtype) in zip(gradients, self._kinds, strict=True)
+        ]
 
     def _joined(self, gradients: list[jax.Array]) -> list[jax.Array]:
         """The gradients of each unit, laid out like its values."""
         return [
             gradients[positions[0]]
-            if isinstance(target, Variable)
+            if is_single
             else jnp.concatenate([jnp.ravel(gradients[n]) for n in positions])
-            for target, _, positions in self._units
+            for _, _, positions, is_single, _ in self._units
         ]
 
 
@@ -178,23 +207,3 @@ def _is_whole(
         if slot_home is None or not slot_home.is_home_of(parts):
             return False
     return True
-
-
-def _settled(target: Any, value: jax.Array) -> jax.Array:
-    """A new value in the target's dtype, with its constraint applied."""
-    value = value.astype(target._type.dtype)
-    if isinstance(target, Variable) and target.constraint is not None:
-        return convert(target.constraint(convert(value)))._array()
-    return value
-
-
-def _check_shapes(
-    gradients: Sequence[jax.Array], variables: Sequence[Variable]
-) -> None:
-    for gradient, variable in zip(gradients, variables, strict=True):
-        if gradient.shape != variable.shape:
-            raise ShapeError(
-                f"The gradient of Variable '{variable.name}' has shape "
-                f"{gradient.shape}, and the variable has shape {variable.shape}. "
-                "Are gradients and variables in the same order?"
-            )

@@ -9,7 +9,7 @@ from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
 from .conversion import beside, limit_of, sizes, tensors
-from .norms import scale_of, square_sum, total_of, wide
+from .norms import scales_of, square_sum, total_of, wide
 from .reductions import safe_sqrt
 
 
@@ -30,31 +30,34 @@ def _clip_by_norm(x: jax.Array, limit: jax.Array, *, axes: Any) -> jax.Array:
     is_safe = jnp.isfinite(total) & ((total > 1e-30) | (limit > 1e-14))
     clipped = jax.lax.cond(
         jnp.all(is_safe),
-        lambda: _shrunk(x32, total, 1.0, limit),
+        lambda: _shrunk(x32, x32, total, 1.0, limit),
         lambda: _shrunk_scaled(x32, limit, axes),
     )
     return clipped.astype(x.dtype)
 
 
 def _shrunk_scaled(x: jax.Array, limit: jax.Array, axes: Any) -> jax.Array:
-    scale = scale_of([x], axes)
-    return _shrunk(x, square_sum(x / scale, axes), scale, limit)
+    down, up = scales_of([x], axes)
+    scaled = x * down
+    return _shrunk(x, scaled, square_sum(scaled, axes), up, limit)
 
 
-def _shrunk(x: jax.Array, total: jax.Array, scale: Any, limit: jax.Array) -> jax.Array:
-    """`x`, whose squares divided by `scale` sum up to `total`, brought to the limit."""
+def _shrunk(
+    x: jax.Array, scaled: jax.Array, total: jax.Array, up: Any, limit: jax.Array
+) -> jax.Array:
+    """`x` brought to the limit; `total` is the sum of squares of `scaled` = x / up."""
     root = jnp.sqrt(jnp.where(total == 0, 1, total))
-    is_inside = scale * safe_sqrt(total) < limit
-    return jnp.where(is_inside, x, x / scale / root * limit)
+    is_inside = up * safe_sqrt(total) < limit
+    return jnp.where(is_inside, x, scaled / root * limit)
 
 
 def _clip_together(limit: jax.Array, *arrays: jax.Array) -> tuple[list, jax.Array]:
     widened = [wide(x) for x in arrays]
-    scale = scale_of(widened)
-    scaled = [x / scale for x in widened]
+    down, up = (scale.reshape(()) for scale in scales_of(widened))
+    scaled = [x * down for x in widened]
     total = total_of([square_sum(x) for x in scaled])
     root = jnp.sqrt(jnp.where(total == 0, 1, total))
-    norm = scale * safe_sqrt(total)
+    norm = up * safe_sqrt(total)
     factor = limit.astype(root.dtype) / root
     unspoilt = _one_or_nan(root)
     clipped = [
@@ -114,7 +117,7 @@ def clip_by_norm(
 ) -> Tensor:
     """`t` scaled down to Euclidean norm `clip_norm` where it is larger.
 
-    The norm is taken in float32 at least, of values divided by the largest: 1e25 or a
+    The norm is taken in float32 at least, of values scaled by the largest: 1e25 or a
     million float16 numbers neither overflow nor vanish, and the direction is kept.
     (TensorFlow gives 0 for 1e25.) Zeros stay zeros, with gradient 1.
 

@@ -13,7 +13,7 @@ from ..errors import ArgumentError
 from ..recording import arithmetic
 from ..recording.execution import call
 from ..recording.op import Op
-from ..recording.tensor import Tensor, TensorLike, convert
+from ..recording.tensor import Tensor, TensorLike, convert, partner
 from .conversion import operands, tensors
 
 _BROADCAST = "Reshape one of them so that the shapes broadcast."
@@ -32,8 +32,11 @@ def binary(op: Op, summary: str) -> Callable[..., Tensor]:
     """The public function of an op with two operands, which broadcast."""
 
     def apply(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
-        if x.__class__ is Tensor and y.__class__ is Tensor:
-            return call(op, (x, y))
+        if x.__class__ is Tensor:
+            if y.__class__ is Tensor:
+                return call(op, (x, y))
+            if y.__class__ is float:
+                return call(op, (x, partner(x, y)))
         return call(op, operands(x, y))
 
     return _named(apply, op.name, summary)

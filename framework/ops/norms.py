@@ -1,7 +1,7 @@
 """Norms, finite where their squares overflow, with gradient 0 at 0.
 
-They are taken in float32 at least, of values divided by the largest one first. That
-divisor cancels from the result, so no derivative is taken of it.
+They are taken in float32 at least, of values scaled by the largest one first. That
+scale cancels from the result, so no derivative is taken of it.
 """
 
 import functools
@@ -22,6 +22,7 @@ from .conversion import beside, sizes, tensors
 from .reductions import safe_sqrt
 
 _EUCLIDEAN = ("euclidean", "fro")
+_LARGEST_EXPONENT = 120  # 2 ** 120 and its inverse are both normal in float32
 
 
 def wide(x: jax.Array) -> jax.Array:
@@ -29,11 +30,22 @@ def wide(x: jax.Array) -> jax.Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def scale_of(arrays: Sequence[jax.Array], axis: Any = None) -> jax.Array:
-    """The largest |x| of all, or 1 where that is 0 or not finite; axes are kept."""
+def scales_of(
+    arrays: Sequence[jax.Array], axis: Any = None
+) -> tuple[jax.Array, jax.Array]:
+    """What to multiply by before squaring, and after the root; axes are kept.
+
+    Powers of two, so that nothing is rounded, which bring the largest |x| to between
+    2 and 4 (or leave it, where it is 0 or not finite). Multiplied, since XLA divides
+    by multiplying with the inverse, and that of 1e38 is flushed to 0.
+    """
     keep = axis is not None or len(arrays) == 1
     most = functools.reduce(jnp.maximum, [_largest(x, axis, keep) for x in arrays])
-    return jnp.where((most > 0) & jnp.isfinite(most), most, 1)
+    is_usable = (most > 0) & jnp.isfinite(most)
+    _, exponent = jnp.frexp(jnp.where(is_usable, most, 2))
+    exponent = jnp.maximum(exponent - 2, -_LARGEST_EXPONENT)
+    one = jnp.ones_like(most)
+    return jnp.ldexp(one, -exponent), jnp.ldexp(one, exponent)
 
 
 def _largest(x: jax.Array, axis: Any, keepdims: bool) -> jax.Array:
@@ -54,8 +66,8 @@ def total_of(parts: Sequence[jax.Array]) -> jax.Array:
 
 def _euclidean(x: jax.Array, axis: Any, keepdims: bool) -> jax.Array:
     x32 = wide(x)
-    scale = scale_of([x32], axis)
-    norm = scale * safe_sqrt(square_sum(x32 / scale, axis))
+    down, up = scales_of([x32], axis)
+    norm = up * safe_sqrt(square_sum(x32 * down, axis))
     real = jnp.finfo(x.dtype).dtype
     return (norm if keepdims else jnp.squeeze(norm, axis)).astype(real)
 
@@ -84,8 +96,8 @@ def _norm(x: jax.Array, *, order: Any, axis: Any, keepdims: bool) -> jax.Array:
 
 def _global_norm(*arrays: jax.Array) -> jax.Array:
     widened = [wide(x) for x in arrays]
-    scale = scale_of(widened).reshape(())
-    return scale * safe_sqrt(total_of([square_sum(x / scale) for x in widened]))
+    down, up = (scale.reshape(()) for scale in scales_of(widened))
+    return up * safe_sqrt(total_of([square_sum(x * down) for x in widened]))
 
 
 def _l2_normalize(x: jax.Array, epsilon: jax.Array, *, axis: Any) -> jax.Array:

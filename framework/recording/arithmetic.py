@@ -1,5 +1,6 @@
 """The ops behind operators, indexing and methods of Tensor and Variable."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -128,20 +129,36 @@ def _select(x: jax.Array, *numbers: jax.Array, parts: tuple) -> jax.Array:
     elements from an integer start; `("all",)`, `("new",)`; `("array",)`: an array of
     integers or booleans from `numbers`.
     """
-    numbers_left = list(numbers)
-    if any(part[0] == "array" for part in parts):
-        return x[tuple(_plain_index(part, numbers_left) for part in parts)]
+    left = list(numbers)
+    has_arrays = any(part[0] == "array" for part in parts)
+    chosen: list[Any] = []
     axis = 0
     for part in parts:
-        if part[0] == "at":
-            x = jax.lax.dynamic_index_in_dim(
-                x, numbers_left.pop(0), axis, keepdims=False
-            )
+        if part[0] == "span":
+            x = _span(x, left.pop(0), part[1], part[2], axis)
+            chosen.append(slice(None))
+        elif part[0] == "new":
+            chosen.append(None)
             continue
-        if part[0] == "new":
+        elif part[0] == "all":
+            chosen.append(slice(None))
+        else:
+            chosen.append(left.pop(0))
+        axis += 1
+    if has_arrays:
+        return x[tuple(chosen)]
+    return _at_numbers(x, chosen)
+
+
+def _at_numbers(x: jax.Array, chosen: Sequence[Any]) -> jax.Array:
+    """Index by integers, whole axes and new axes."""
+    axis = 0
+    for index in chosen:
+        if index is None:
             x = jnp.expand_dims(x, axis)
-        elif part[0] == "span":
-            x = _span(x, numbers_left.pop(0), part[1], part[2], axis)
+        elif not isinstance(index, slice):
+            x = jax.lax.dynamic_index_in_dim(x, index, axis, keepdims=False)
+            continue
         axis += 1
     return x
 
@@ -150,16 +167,6 @@ def _span(x: jax.Array, start: jax.Array, size: int, step: int, axis: int) -> ja
     if step == 1:
         return jax.lax.dynamic_slice_in_dim(x, start, size, axis)
     return jnp.take(x, start + step * jnp.arange(size), axis=axis, mode="clip")
-
-
-def _plain_index(part: tuple, numbers: list) -> Any:
-    if part[0] in ("at", "array"):
-        return numbers.pop(0)
-    if part[0] == "new":
-        return None
-    if part[0] == "all":
-        return slice(None)
-    return numbers.pop(0) + part[2] * jnp.arange(part[1])
 
 
 SELECT = Op("getitem", _select)

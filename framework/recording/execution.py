@@ -34,7 +34,7 @@ from .node import (
     record,
     resume,
 )
-from .op import Op
+from .op import ArrayClass, Op
 from .replay import GRADIENT, as_typed, needed, replay, replay_op_by_op
 from .signature import SCALAR, TensorType, applied, settings
 from .snapshot import Snapshot, cut, where_it_is
@@ -194,8 +194,10 @@ def _canonical(layout: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, i
 
 def _is_typed_scalar(kind: TensorType) -> bool:
     """Whether an argument is a Python number that stands in for a known dtype."""
-    return kind.role == SCALAR and not kind.weak_type and (
-        jnp.issubdtype(kind.dtype, jnp.floating) or kind.dtype == np.int32
+    return (
+        kind.role == SCALAR
+        and not kind.weak_type
+        and (jnp.issubdtype(kind.dtype, jnp.floating) or kind.dtype == np.int32)
     )
 
 
@@ -364,6 +366,7 @@ class Slot:
             program = Program(self.path, wanted, layout)
             for replaced in same[1:]:
                 self.programs.remove(replaced)
+            slots.make_room_for_program()
             self.programs.append(program)
             del self.programs[:-4]
             self.asked = frozenset(alive).union(self.asked or ())
@@ -393,13 +396,19 @@ class _Slots:
             node.slot = slot
         return slot
 
+    def make_room_for_program(self) -> None:
+        """Let go of the programs that were not used for longest."""
+        compiled = [slot for slot in list(self._by_key.values()) if slot.programs]
+        count = sum(len(slot.programs) for slot in compiled)
+        for slot in sorted(compiled, key=lambda slot: slot.used):
+            if count < max(1, config.bounds.programs):
+                break
+            count -= len(slot.programs)
+            slot.programs = []
+            slot.asked = None
+
     def _make_room(self) -> None:
-        """Let go of the structures and programs that were not used for longest."""
-        compiled = [slot for slot in self._by_key.values() if slot.programs]
-        if len(compiled) >= config.bounds.programs:
-            oldest = min(compiled, key=lambda slot: slot.used)
-            oldest.programs = []
-            oldest.asked = None
+        """Let go of the structures that were not used for longest."""
         if len(self._by_key) >= 16 * config.bounds.programs:
             by_age = sorted(self._by_key.items(), key=lambda item: item[1].used)
             for key, slot in by_age[: len(by_age) // 2]:
@@ -529,6 +538,8 @@ def _run_now(
             op.raise_misfit([handle._type for handle in inputs], error)
     if op.writes:
         leaves = jax.tree.leaves(out)
+        if any(leaf.__class__ is not ArrayClass for leaf in leaves):
+            _refuse_write_in_trace()
         for output, position in op.writes:
             inputs[position]._write(leaves[output])
             inputs[position]._share()  # the result below has the same buffer
@@ -739,6 +750,14 @@ def _commit(
             owners[program.donated[-1 - place]]._share()
 
 
+def _refuse_write_in_trace() -> None:
+    raise ExecutionError(
+        "A Variable was assigned inside a function that JAX traces, where the new "
+        "value cannot outlive the trace. Return the value from the function and "
+        "assign it outside."
+    )
+
+
 def leaf_values(
     path: Sequence[Node], values: Sequence[Any], owners: dict[int, Any]
 ) -> dict[int, Any]:
@@ -777,11 +796,7 @@ def _launch_in_trace(
     values = leaf_values(slot.path, recording.values, recording.owners)
     variables, finals = final_writes(slot.path)
     if variables:
-        raise ExecutionError(
-            "A Variable was assigned inside a function that JAX traces, where the "
-            "new value cannot outlive the trace. Return the value from the function "
-            "and assign it outside."
-        )
+        _refuse_write_in_trace()
     replay(needed(slot.path, [number for number, _ in held]), values)
     for number, handle in held:
         handle._value = values[number]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError
+from .site import user_level
 
 _NARROW = {
     np.dtype("float64"): np.dtype("float32"),
@@ -122,5 +123,5 @@ def _warn_overflow(host: np.ndarray, copied: np.ndarray, name: str) -> None:
         warnings.warn(
             f"`{name}` has {host.dtype.name} values up to {np.abs(host).max():.3g}, "
             f"which become infinite in {copied.dtype.name}. Call {X64} to keep them.",
-            stacklevel=4,
+            stacklevel=user_level(),
         )

@@ -92,7 +92,9 @@ class _Merger:
             if old.op is GRADIENT:
                 self.node = gradient_node(self.node, self._gradient_key(part, old))
             else:
-                self.node = self._follow(old, numbers, fresh)
+                # What a segment assigned is assigned already.
+                op = old.op if isinstance(part, Recording) else old.op.settled()
+                self.node = self._follow(old, op, numbers, fresh)
             places.append((old.first, self.node.first))
             numbers.extend(range(self.node.first, self.node.end))
             self.whole.values.extend([nobody] * len(self.node.outputs))
@@ -118,10 +120,8 @@ class _Merger:
         fresh.add(mapped)
         return mapped
 
-    def _follow(self, old: Node, numbers: list[int], fresh: set[int]) -> Node:
+    def _follow(self, old: Node, op: Op, numbers: list[int], fresh: set[int]) -> Node:
         """The node of a call in the whole."""
-        assert old.op is not None
-        op = old.op
         inputs = tuple(numbers[number] for number in old.inputs)
         types = {numbers[number]: kind for number, kind in old.leaves}
         parts: list[Any] = []

@@ -14,11 +14,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import ArgumentTypeError, OutOfRangeError, UnhashableError
+from ..errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    OutOfRangeError,
+    UnhashableError,
+)
 from . import arithmetic as ops
 from . import execution
 from .execution import Pack, call
-from .ingest import is_number, private_array
+from .ingest import X64, is_number, private_array
 from .node import NOWHERE, Handle, Recording
 from .op import Op
 from .signature import SCALAR, TensorType, freeze, tensor_type, type_of
@@ -434,7 +439,13 @@ def scalar(value: Any) -> Tensor:
     """A Python number as an input, weakly typed: it follows what it meets."""
     if isinstance(value, bool):
         return from_array(np.asarray(value))
-    dtype = jnp.asarray(value).dtype
+    try:
+        dtype = jnp.asarray(value).dtype
+    except OverflowError:
+        raise ArgumentError(
+            f"The integer {value} does not fit {jnp.asarray(0).dtype.name}. "
+            f"Call {X64} first, or use a smaller number."
+        ) from None
     return _scalar(value, tensor_type((), dtype, True, SCALAR))
 
 
@@ -517,6 +528,10 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
         OutOfRangeError: for an integer outside its axis.
     """
     given = list(index) if isinstance(index, tuple) else [index]
+    if sum(part is Ellipsis for part in given) > 1:
+        raise OutOfRangeError(
+            "An index can have one `...` only; got two. Write the axes out with `:`."
+        )
     axes = sum(_axes_of(part) for part in given if part is not Ellipsis)
     if axes > len(shape):
         raise OutOfRangeError(
@@ -563,6 +578,11 @@ def _index_parts(part: Any, axis: int, shape: tuple, numbers: list) -> list[tupl
         numbers.append(_index_number(position % length))
         return [("at",)]
     array = convert(part, name="index")
+    if array.dtype == bool and array.shape != shape[axis : axis + array.ndim]:
+        raise OutOfRangeError(
+            f"A mask of shape {array.shape} was used on axes of shape "
+            f"{shape[axis : axis + array.ndim]}. Give it their shape."
+        )
     if array.dtype == bool:  # how many are chosen is a shape: it has to be read
         rows = np.nonzero(array._host())
         numbers.extend(from_array(row.astype(np.int32)) for row in rows)
@@ -572,8 +592,21 @@ def _index_parts(part: Any, axis: int, shape: tuple, numbers: list) -> list[tupl
             f"An index must be an integer, a slice, or an array of integers or "
             f"booleans; got dtype {array.dtype.name}. Cast it: jt.cast(i, 'int32')."
         )
+    if not isinstance(part, Handle | jax.Array):
+        _check_rows(np.asarray(part), axis, shape)
     numbers.append(array)
     return [("array",)]
+
+
+def _check_rows(rows: np.ndarray, axis: int, shape: tuple[int, ...]) -> None:
+    """Refuse host indices outside their axis, which JAX would clamp silently."""
+    length = shape[axis]
+    wrong = rows[(rows < -length) | (rows >= length)]
+    if wrong.size:
+        raise OutOfRangeError(
+            f"Index {wrong.flat[0]} is out of range for axis {axis} of a Tensor of "
+            f"shape {shape}. Use indices from {-length} to {length - 1}."
+        )
 
 
 _INDEX = tensor_type((), np.dtype("int32"), False, SCALAR)

@@ -53,8 +53,11 @@ def test_a1_the_gradient_uses_what_was_there_at_the_call(count):
         np.testing.assert_array_equal(tape.gradient(y, w), np.ones(5))
 
 
+@pytest.mark.filterwarnings("ignore:The loop at")  # four sizes in one loop
 @pytest.mark.parametrize("offset", OFFSETS)
-@pytest.mark.parametrize("size", [4, 1000, 2**18, pytest.param(2**24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "size", [4, 1000, 2**18, pytest.param(2**24, marks=pytest.mark.slow)]
+)
 def test_a1_holds_for_every_size_and_alignment(size, offset):
     w = jt.Variable(np.zeros(size, np.float32))
     x = placed(np.ones(size, np.float32), offset)

@@ -62,7 +62,8 @@ def flat(value):
 
 def function_of(case):
     if "op" in case:
-        return attrgetter(case["op"])(jt)
+        path = case["op"]
+        return attrgetter(path)(jt if hasattr(jt, path.split(".")[0]) else jt.math)
     text = case["formula"]
     return lambda *v: eval(text, {"tf": jt, **dict(zip("xyz", v, strict=False))})
 

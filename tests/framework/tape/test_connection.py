@@ -71,18 +71,19 @@ def test_argmax_cuts_the_path():
     x = jt.constant([1.0, 3.0, 2.0])
     with jt.GradientTape() as tape:
         tape.watch(x)
-        y = jt.argmax(x)
+        y = 1.5 * jt.cast(jt.argmax(x), "float32")
     assert tape.gradient(y, x) is None
 
 
-def test_an_integer_source_has_none_and_a_warning_with_its_dtype():
+def test_an_integer_path_gives_none_and_warnings_with_the_dtype():
     """testGradientInteger"""
     x = jt.constant(1)
     with jt.GradientTape() as tape:
-        with pytest.warns(UserWarning, match="int32"):
+        with pytest.warns(UserWarning, match="watch.*int32"):
             tape.watch(x)
         y = x + x
-    assert tape.gradient(y, x) is None
+    with pytest.warns(UserWarning, match="int32"):
+        assert tape.gradient(y, x) is None
 
 
 def test_an_integer_path_cuts():

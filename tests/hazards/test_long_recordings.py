@@ -1,0 +1,66 @@
+"""Very many calls under one tape: the row B20. A million calls are marked `slow`."""
+
+import pytest
+
+import jaxtape as jt
+
+
+@pytest.fixture(autouse=True)
+def execution():
+    """No program of 10,000 calls is compiled here: XLA would take most of the time."""
+    jt.config.execution("op_by_op")
+    yield
+    jt.config.execution("auto")
+
+
+def chain(count):
+    """The sum of 2 v over half as many calls as `count`, and its derivative by v."""
+    v, total = jt.Variable(1.0), jt.constant(0.0)
+    with jt.GradientTape() as tape:
+        for _ in range(count // 2):
+            total = total + v * 2.0
+    return float(total), float(tape.gradient(total, v))
+
+
+@pytest.mark.filterwarnings("ignore:.*10,?000")
+@pytest.mark.parametrize(
+    "count", [10**4, 10**5, pytest.param(10**6, marks=pytest.mark.slow)]
+)
+def test_b20_a_tape_holds_any_number_of_calls(count):
+    assert chain(count) == (count, count)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*10,?000")
+def test_b20_a_tape_holds_a_hundred_thousand_calls_when_programs_are_compiled():
+    jt.config.execution("auto")
+    assert chain(10**5) == (10**5, 10**5)
+
+
+def test_b20_ten_thousand_pending_calls_warn_with_count_and_line():
+    y = jt.Variable(1.0).value
+    with jt.GradientTape(), pytest.warns(UserWarning) as caught:
+        for _ in range(20_001):
+            y = y * 1.0  # this line
+    here = test_b20_ten_thousand_pending_calls_warn_with_count_and_line.__code__
+    line = here.co_firstlineno + 4
+    assert [(w.filename, w.lineno) for w in caught] == [(__file__, line)]
+    assert "10,000" in str(caught[0].message).replace("10000", "10,000")
+
+
+def test_b20_fewer_pending_calls_do_not_warn():
+    y = jt.Variable(1.0).value
+    for _ in range(3):
+        with jt.GradientTape():
+            for _ in range(4000):
+                y = y * 1.0
+    assert float(y) == 1.0
+
+
+def test_b20_the_number_of_pending_calls_is_bounded_by_choice(monkeypatch):
+    monkeypatch.setattr(jt.config.bounds, "pending_nodes", 50)
+    v, y = jt.Variable(1.0), jt.constant(0.0)
+    with jt.GradientTape() as tape:
+        for _ in range(1000):
+            y = y + v
+    assert (float(y), float(tape.gradient(y, v))) == (1000.0, 1000.0)
