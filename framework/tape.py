@@ -286,7 +286,8 @@ class GradientTape:
         """One gradient for each source, or `None`."""
         here = current()
         for span in self._spans:
-            if span.place.__class__ is Recording and span.place is not here:
+            place = span.place
+            if place.__class__ is Recording and place is not here and place.is_waiting:
                 raise TapeError(
                     "This tape recorded in another thread or task, and what it "
                     "recorded has not run yet. Read the target there first, or ask "

@@ -81,28 +81,6 @@ def _first_wins(compare: Callable, choose: Callable) -> Callable:
     return promoted
 
 
-def _power(x: jax.Array, y: jax.Array) -> jax.Array:
-    """X ** y with derivative 0 by y where x <= 0, as in TensorFlow; JAX has NaN."""
-    dtype = jnp.result_type(x, y)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        return jnp.power(x, y)
-    return _power_real(x.astype(dtype), y.astype(dtype))
-
-
-@jax.custom_jvp
-def _power_real(x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.power(x, y)
-
-
-@_power_real.defjvp
-def _power_real_jvp(primals: tuple, tangents: tuple) -> tuple:
-    (x, y), (dx, dy) = primals, tangents
-    out = _power_real(x, y)
-    slope = jnp.where(y == 0, 0, y * _power_real(x, jnp.where(y == 0, 1, y - 1)))
-    log = jnp.log(jnp.where(x > 0, x, 1))
-    return out, jnp.broadcast_to(slope * dx + out * log * dy, out.shape)
-
-
 def _add_all(*arrays: jax.Array) -> jax.Array:
     if len({array.shape for array in arrays}) > 1:
         raise ValueError("add_n does not broadcast")
@@ -111,7 +89,7 @@ def _add_all(*arrays: jax.Array) -> jax.Array:
 
 MAXIMUM = of_two("maximum", _first_wins(jnp.greater_equal, jnp.maximum))
 MINIMUM = of_two("minimum", _first_wins(jnp.less_equal, jnp.minimum))
-POWER = of_two("pow", _power)
+POWER = arithmetic.POWER
 SQUARE = Op("square", jnp.square)
 ADD_N = Op("add_n", _add_all, hint="All Tensors of the list must have the same shape.")
 

@@ -18,7 +18,6 @@ FLOOR_DIVIDE = Op(
     "floordiv", jnp.floor_divide, is_differentiable=False, hint=_BROADCAST
 )
 MOD = Op("floormod", jnp.mod, hint=_BROADCAST)
-POWER = Op("pow", jnp.power, hint=_BROADCAST)
 NEGATIVE = Op("negative", jnp.negative)
 INVERT = Op("invert", jnp.invert, is_differentiable=False)
 EQUAL = Op("equal", jnp.equal, is_differentiable=False, hint=_BROADCAST)
@@ -54,6 +53,31 @@ def _abs_real_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 
 ABS = Op("abs", _abs)
+
+
+def _power(x: jax.Array, y: jax.Array) -> jax.Array:
+    """X ** y with derivative 0 by y where x <= 0, as in TensorFlow; JAX has NaN."""
+    dtype = jnp.result_type(x, y)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return jnp.power(x, y)
+    return _power_real(x.astype(dtype), y.astype(dtype))
+
+
+@jax.custom_jvp
+def _power_real(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.power(x, y)
+
+
+@_power_real.defjvp
+def _power_real_jvp(primals: tuple, tangents: tuple) -> tuple:
+    (x, y), (dx, dy) = primals, tangents
+    out = _power_real(x, y)
+    slope = jnp.where(y == 0, 0, y * _power_real(x, jnp.where(y == 0, 1, y - 1)))
+    log = jnp.log(jnp.where(x > 0, x, 1))
+    return out, jnp.broadcast_to(slope * dx + out * log * dy, out.shape)
+
+
+POWER = Op("pow", _power, hint=_BROADCAST)
 
 
 def _integer_power(x: jax.Array, *, exponent: int) -> jax.Array:

@@ -584,6 +584,7 @@ def run(recording: Recording) -> None:
             recording.known = {}
             recording.owners = {}
             recording.held = []
+            recording.absorbed = {}
             recording.taps = {}
             recording.origins = {}
             recording.writes = {}

@@ -165,8 +165,9 @@ roots = _Roots()
 class _Numbering:
     """How a recording numbers the handles that it knows."""
 
-    __slots__ = ("known", "taps")
+    __slots__ = ("absorbed", "known", "taps")
 
+    absorbed: "dict[Segment, list[int]]"
     known: dict[int, int]
     taps: dict[int, list[int]]
 
@@ -180,6 +181,15 @@ class _Numbering:
 
     def _number_of(self, handle: Handle) -> int | None:
         raise NotImplementedError
+
+    def _number_of_result(self, handle: Handle) -> int | None:
+        """The number of what a segment computed that is recorded here once more."""
+        if handle._origin is None or not self.absorbed:
+            return None
+        segment = handle._origin[0]()
+        numbers = self.absorbed.get(segment) if segment is not None else None
+        number = numbers[handle._origin[1]] if numbers is not None else -1
+        return number if number >= 0 else None
 
 
 class Segment(_Numbering):
@@ -207,6 +217,7 @@ class Segment(_Numbering):
         self.known = recording.all_known()
         self.owners = recording.owners
         self.held = recording.held
+        self.absorbed = recording.absorbed
         self.taps = recording.taps
         self.origins = recording.origins
         self._hold(1)
@@ -226,7 +237,7 @@ class Segment(_Numbering):
         number = self.known.get(id(handle))
         if number is None and handle._origin is not None:
             place, origin = handle._origin
-            number = origin if place() is self else None
+            number = origin if place() is self else self._number_of_result(handle)
         return number
 
 
@@ -239,6 +250,8 @@ class Recording(_Numbering):
             handle. Results that nobody holds are not computed for their own sake.
         known: Numbers of handles that `_at` does not tell, by `id`: of arguments that
             another thread records with too, and of variables assigned here.
+        absorbed: Segments whose calls were recorded here once more, with the numbers
+            that their values have here.
         owners: The handle of each argument, by number (so that no `id` is reused).
         held: More handles that `known` names, kept so that no `id` is reused.
         writes: Variables assigned here, by `id`, with the number of their value.
@@ -274,6 +287,7 @@ class Recording(_Numbering):
         self.node: Node | None = None
         self.values: list[Any] = []
         self.known: dict[int, int] = {}
+        self.absorbed: dict[Segment, list[int]] = {}
         self.owners: dict[int, Handle] = {}
         self.held: list[Handle] = []
         self.writes: dict[int, tuple[Handle, int]] = {}
@@ -300,8 +314,8 @@ class Recording(_Numbering):
         A type in a key says that the call brings in a new value of that type, which
         has the next free number. Called for handles without a stamp of this recording.
         """
-        if self.known:
-            number = self.known.get(id(handle))
+        if self.known or self.absorbed:
+            number = self._number_of(handle)
             if number is not None:
                 return number
         value = handle._value
@@ -338,13 +352,21 @@ class Recording(_Numbering):
 
     def _number_of(self, handle: Handle) -> int | None:
         at = handle._at
-        return at[1] if at[0] is self else self.known.get(id(handle))
+        if at[0] is self:
+            return at[1]
+        number = self.known.get(id(handle))
+        return self._number_of_result(handle) if number is None else number
 
     def all_known(self) -> dict[int, int]:
         """The number of every handle that came in as an argument, by `id`."""
         numbers = {id(owner): number for number, owner in self.owners.items()}
         numbers.update(self.known)
         return numbers
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are calls that have not run."""
+        return not self.is_done and self.node is not None and self.node.length > 0
 
     def live_tapes(self) -> list[Any]:
         """The tapes that cover some of these calls and may still ask for them."""

@@ -5,7 +5,7 @@ that the whole step is one program. Many are pulled back one after another, each
 own cached program, so that an episode of any length needs no new one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ from .node import (
 )
 from .op import Op
 from .replay import GRADIENT, find_connected, find_slice, needed
-from .signature import plain_type
+from .signature import TensorType, plain_type
 
 ADMIT = Op("watch", lambda *arrays: (), is_differentiable=False)
 
@@ -81,14 +81,19 @@ class _Merger:
         places: list[tuple[int, int]] = []
         self.maps[part], self.places[part] = numbers, places
         path = part.node.path() if part.node else []
+        types = part.node.types() if part.node else []
         chosen = set(path if wanted is None else needed(path, wanted))
         for old in path:
             if old not in chosen:
                 numbers.extend([_LEFT_OUT] * (old.end - len(numbers)))
                 continue
-            fresh: set[int] = set()
-            for number, _ in old.leaves:
-                numbers.append(self._leaf(part, number, fresh))
+            fresh: dict[int, TensorType] = {}
+            numbers.extend([_LEFT_OUT] * len(old.leaves))
+            for number in (*(n for n, _ in old.leaves), *old.inputs):
+                if (
+                    numbers[number] == _LEFT_OUT
+                ):  # an argument, perhaps of a call before
+                    numbers[number] = self._leaf(part, number, types[number], fresh)
             if old.op is GRADIENT:
                 self.node = gradient_node(self.node, self._gradient_key(part, old))
             else:
@@ -98,9 +103,20 @@ class _Merger:
             places.append((old.first, self.node.first))
             numbers.extend(range(self.node.first, self.node.end))
             self.whole.values.extend([nobody] * len(self.node.outputs))
+        for inner, inside in part.absorbed.items():
+            mapped = [n if n == _LEFT_OUT else numbers[n] for n in inside]
+            self.maps[inner] = self.whole.absorbed[inner] = mapped
+        if isinstance(part, Segment):
+            self.whole.absorbed[part] = numbers
         self._learn(part)
 
-    def _leaf(self, part: Segment | Recording, number: int, fresh: set[int]) -> int:
+    def _leaf(
+        self,
+        part: Segment | Recording,
+        number: int,
+        kind: TensorType,
+        fresh: dict[int, TensorType],
+    ) -> int:
         """The number in the whole of an argument of `part`."""
         whole = self.whole
         origin = part.origins.get(number)
@@ -117,23 +133,20 @@ class _Merger:
         whole.is_traced = whole.is_traced or getattr(part, "is_traced", False)
         if origin is not None:
             whole.origins[mapped] = origin
-        fresh.add(mapped)
+        fresh[mapped] = kind
         return mapped
 
-    def _follow(self, old: Node, op: Op, numbers: list[int], fresh: set[int]) -> Node:
+    def _follow(
+        self, old: Node, op: Op, numbers: list[int], fresh: dict[int, TensorType]
+    ) -> Node:
         """The node of a call in the whole."""
         inputs = tuple(numbers[number] for number in old.inputs)
-        types = {numbers[number]: kind for number, kind in old.leaves}
-        parts: list[Any] = []
-        left = set(fresh)
-        for number in inputs:
-            is_new = number in left
-            left.discard(number)
-            parts.append(types[number] if is_new else number)
+        left = dict(fresh)
+        parts = [left.pop(number, number) for number in inputs]
         key = (op, old.key[1], *parts)
         child = self.node.children.get(key)
         if child is None:
-            leaves = tuple((number, types[number]) for number in sorted(fresh))
+            leaves = tuple(sorted(fresh.items(), key=lambda item: item[0]))
             child = Node(
                 self.node, key, op, old.options, inputs, leaves, old.outputs, old.tree
             )
@@ -229,14 +242,15 @@ def _wanted_in(
     """The values of each segment that handles depend on, through later segments too."""
     wanted: dict[Segment, set[int]] = {segment: set() for segment in segments}
     for handle in handles:
-        place = _place_of(handle)
-        if place is not None and place[0] in wanted:
+        place = _place_of(handle, segments)
+        if place is not None:
             wanted[place[0]].add(place[1])
     for segment in reversed(segments):
         for node in needed(segment.node.path(), wanted[segment]):
             for number in node.inputs:
-                place = segment.origins.get(number)
-                if place is not None and place[0] in wanted:
+                origin = segment.origins.get(number)
+                place = None if origin is None else _resolved(origin, segments)
+                if place is not None:
                     wanted[place[0]].add(place[1])
     return wanted
 
@@ -278,11 +292,12 @@ def pull_back(
 
     Takes what `find_slice` takes; every part must have run.
     """
+    segments = [part.segment for part in parts]
     watched = _watched_through(parts, watches_variables)
     cotangents: dict[tuple[Segment, int], list[Any]] = {}
     totals: list[Any] = [None] * len(sources)
     for target, seed in zip(targets, seeds, strict=True):
-        place = _place_of(target)
+        place = _place_of(target, segments)
         if place is not None:
             cotangents.setdefault(place, []).append(seed)
         for position, source in enumerate(sources):
@@ -296,19 +311,43 @@ def pull_back(
         }
         if arriving:
             leaving = _pull_segment(
-                part, marks, watches_variables, arriving, sources, totals
+                part,
+                marks,
+                watches_variables,
+                arriving,
+                sources,
+                totals,
+                segments[: segments.index(part.segment)],
             )
             for place, cotangent in leaving.items():
                 cotangents.setdefault(place, []).append(cotangent)
     return totals
 
 
-def _place_of(handle: Handle) -> tuple[Segment, int] | None:
+def _place_of(
+    handle: Handle, segments: Sequence[Segment]
+) -> tuple[Segment, int] | None:
     """The segment that computed a value, and its number there."""
     if handle._origin is None:
         return None
     segment = handle._origin[0]()
-    return None if segment is None else (segment, handle._origin[1])
+    if segment is None:
+        return None
+    return _resolved((segment, handle._origin[1]), segments)
+
+
+def _resolved(
+    place: tuple[Segment, int], segments: Sequence[Segment]
+) -> tuple[Segment, int] | None:
+    """The same value in the segment that has absorbed its own, if one has."""
+    segment, number = place
+    if segment in segments:
+        return place
+    for other in segments:
+        inside = other.absorbed.get(segment)
+        if inside is not None and inside[number] != _LEFT_OUT:
+            return other, inside[number]
+    return None
 
 
 def _start(target: Handle, seed: Handle | None) -> Any:
@@ -334,8 +373,8 @@ def _watched_through(
     for part in parts:
         inherited = tuple(
             (number, 0)
-            for number, (segment, origin) in part.segment.origins.items()
-            if segment in reached and origin in reached[segment]
+            for number, place in _links(part.segment, reached)
+            if place[1] in reached[place[0]]
         )
         watched = (*part.watched, *inherited)
         key = (part.segment.node, part.spans, watched, watches_variables)
@@ -350,6 +389,19 @@ def _watched_through(
     return marks
 
 
+def _links(
+    segment: Segment, earlier: Iterable[Segment]
+) -> list[tuple[int, tuple[Segment, int]]]:
+    """The arguments of a segment that earlier ones computed, and where."""
+    before = list(earlier)
+    found = []
+    for number, origin in segment.origins.items():
+        place = _resolved(origin, before)
+        if place is not None:
+            found.append((number, place))
+    return found
+
+
 def _pull_segment(
     part: Covered,
     watched: tuple[tuple[int, int], ...],
@@ -357,6 +409,7 @@ def _pull_segment(
     arriving: dict[int, list[Any]],
     sources: Sequence[Handle],
     totals: list[Any],
+    earlier: Sequence[Segment],
 ) -> dict[tuple[Segment, int], Any]:
     """Add a segment's share to the totals; cotangents of earlier segments' results."""
     segment = part.segment
@@ -366,11 +419,8 @@ def _pull_segment(
         for seed in given:
             goals.append(number)
             seeds.append(None if seed is None else _bring_in(recording, seed))
-    links = [
-        (number, place)
-        for number, place in segment.origins.items()
-        if any(number == mark for mark, _ in watched)
-    ]
+    marked = {number for number, _ in watched}
+    links = [link for link in _links(segment, earlier) if link[0] in marked]
     reads = [tuple(segment.numbers_of(source)) for source in sources]
     wanted = [*reads, *((number,) for number, _ in links)]
     assert recording.node is not None

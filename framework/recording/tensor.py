@@ -287,7 +287,7 @@ class ArrayLike(Handle):
     def __array_function__(
         self, function: Any, types: Any, args: Any, options: Any
     ) -> Any:
-        ours = self.numpy_function(function.__name__)
+        ours = self.numpy_function(function.__name__, function.__module__)
         if ours is None or function.__module__ not in ("numpy", "numpy.linalg"):
             args, options = jax.tree.map(
                 _to_host, (args, options), is_leaf=lambda x: isinstance(x, Handle)
@@ -517,7 +517,7 @@ STACK = Op(
 def cast(x: TensorLike, dtype: Any) -> Tensor:
     """The same values in another dtype; a float becomes an integer by truncation."""
     x = convert(x, name="x")
-    dtype = np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+    dtype = device_dtype(dtype)
     return call(ops.CAST, (x,), {"dtype": dtype}, (dtype,))
 
 

@@ -51,6 +51,7 @@ class Values(RuleBasedStateMachine):
     def teardown(self):
         for tape in reversed(getattr(self, "tapes", [])):
             tape.__exit__(None, None, None)
+        jt.sync()
         jt.config.execution("auto")
 
     @rule(target=tensors, i=which)
@@ -209,6 +210,7 @@ class Gradients(RuleBasedStateMachine):
             self.pauses.pop().__exit__(None, None, None)
         if getattr(self, "is_inside", False):
             self.tape.__exit__(None, None, None)
+        jt.sync()
         jt.config.execution("auto")
 
     def _note(self):

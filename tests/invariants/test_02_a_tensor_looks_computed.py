@@ -1,8 +1,8 @@
 """Invariant 2: shape, dtype and errors at once; the value when it is read, then kept."""
 
 import gc
-import inspect
 import weakref
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,10 +15,11 @@ from tests.compile_counter import count_compiles
 from tests.forward_counter import CountedSquare
 
 
-def line():
-    """The caller's line, as messages name it."""
-    frame = inspect.currentframe().f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+def line_of(comment):
+    """The line of this file that ends with a comment, as messages name it."""
+    lines = Path(__file__).read_text().splitlines()
+    numbers = [n for n, line in enumerate(lines, 1) if line.endswith(f"# {comment}")]
+    return f"{__file__}:{numbers[0]}"
 
 
 def test_shape_and_dtype_are_known_before_anything_runs():
@@ -83,9 +84,8 @@ def test_an_error_names_the_line_that_caused_it():
     with jt.GradientTape():
         a + b
         with pytest.raises(ValueError, match="matmul") as caught:
-            a @ b  # the line that is named
-    assert caught.traceback[0].lineno + 1 == int(re.search(FILE_AND_LINE, ...))
-    assert here in str(caught.value)
+            a @ b  # does not fit
+    assert line_of("does not fit") in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,13 @@ SENSOR = Op("read_sensor", read_sensor)
 def test_an_error_at_launch_names_the_line_that_made_the_call():
     for _ in range(3):  # op by op, then compiled
         with jt.GradientTape():
-            here, y = line(), call(SENSOR, (jt.constant(1.0),))
+            x = jt.constant(1.0) * 2.0
+            y = call(SENSOR, (x,))  # will fail
+            y = y + 1.0
         with pytest.raises(Exception, match="the sensor is unplugged") as caught:
             y.numpy()
         told = [str(caught.value), *getattr(caught.value, "__notes__", [])]
-        assert any(here in text for text in told)
+        assert any(line_of("will fail") in text for text in told)
 
 
 def test_shape_inference_is_remembered():
