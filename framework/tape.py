@@ -25,6 +25,7 @@ from .recording import execution
 from .recording.node import Handle, Recording, Segment, begin, current
 from .recording.replay import GRADIENT
 from .recording.segments import Covered, admit, gradient_node, merge, pull_back
+from .recording.site import user_level
 from .recording.tensor import TensorLike, convert, from_array
 from .variable import Variable
 
@@ -84,6 +85,7 @@ class GradientTape:
 
     def _clear(self) -> None:
         self._is_spent = False
+        self._is_long = False
         self._spans: list[_Span] = []
         self._watched: dict[int, tuple[Handle, int, Any]] = {}
         self._seen: dict[int, Variable] = {}
@@ -252,6 +254,8 @@ class GradientTape:
         zeros = unconnected_gradients != "none" and _wants_zeros(unconnected_gradients)
         flat, tree = _flatten(sources, "source")
         targets, _ = _flatten(target, "target")
+        _warn_of_integers(targets, "target")
+        _warn_of_integers(flat, "source")
         seeds = _seeds(targets, output_gradients)
         if self._is_active and not self._is_persistent:
             self._close()
@@ -491,6 +495,17 @@ def _check_handle(handle: Any, role: str) -> None:
             f"{type(handle).__name__}. Only what jaxtape computed can be "
             "differentiated: convert inputs with jt.constant and watch them."
         )
+
+
+def _warn_of_integers(handles: list[Any], role: str) -> None:
+    for handle in handles:
+        if not handle._type.is_inexact:
+            warnings.warn(
+                f"The {role} of gradient() has dtype {handle.dtype.name}, so the "
+                "gradient is None: only floating-point values have one. "
+                "Cast it: jt.cast(x, 'float32').",
+                stacklevel=user_level(),
+            )
 
 
 def _seeds(targets: list[Any], output_gradients: Any) -> list[Any]:

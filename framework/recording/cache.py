@@ -1,6 +1,6 @@
 """A bounded cache: what was not used for the longest time goes first."""
 
-import threading
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -17,29 +17,28 @@ class Cache(Generic[Value]):
 
     def __init__(self, capacity: Callable[[], int]) -> None:
         self._capacity = capacity
+        # Each call on it is atomic; a lock could be left locked by an interrupt.
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
-        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._values)
 
     def get(self, key: Hashable) -> Value | None:
         """The value of `key`, or `None`."""
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
+        value = self._values.get(key)
+        if value is not None:
+            with contextlib.suppress(KeyError):  # another thread has dropped it
                 self._values.move_to_end(key)
-            return value
+        return value
 
     def add(self, key: Hashable, value: Value) -> Value:
         """Keep `value` unless another thread was first; returns the one kept."""
-        with self._lock:
-            kept = self._values.setdefault(key, value)
+        kept = self._values.setdefault(key, value)
+        with contextlib.suppress(KeyError):
             while len(self._values) > max(1, self._capacity()):
                 self._values.popitem(last=False)
-            return kept
+        return kept
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._lock:
-            self._values.clear()
+        self._values.clear()

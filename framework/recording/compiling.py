@@ -4,8 +4,9 @@ import logging
 import warnings
 from collections.abc import Sequence
 
-from .node import Node
-from .site import user_level
+from .. import config
+from .node import Node, Recording
+from .site import user_level, user_site
 
 logger = logging.getLogger("jaxtape")
 LONG = 5.0
@@ -36,7 +37,9 @@ def note_sizes(path: Sequence[Node]) -> None:
     data = [(node, kind) for node, kind in leaves if kind.role == "plain"]
     if not data:
         return
+    site = user_site()
     loop = (
+        site,
         tuple(node.op for node in path),
         tuple((kind.shape[1:], kind.dtype) for _, kind in data),
     )
@@ -50,9 +53,25 @@ def note_sizes(path: Sequence[Node]) -> None:
         sizes[-1] = "warned"
         seen = [text for size, text in sizes.items() if size >= 0]
         warnings.warn(
-            f"The loop at {node.site} is compiled anew for each leading size of an "
+            f"The loop at {site} is compiled anew for each leading size of an "
             f"argument of {node.op.name}: {' -> '.join(seen)}. Give every batch the "
             "same size: (x, y), mask = jt.pad_batch((x, y), multiple_of=batch_size), "
             "and the mask to the loss as sample_weight.",
             stacklevel=user_level(),
         )
+
+
+def note_length(recording: Recording) -> None:
+    """Warn once that a tape covers a loop of very many calls."""
+    default = config.Bounds.pending_nodes
+    tapes = recording.live_tapes()
+    if config.bounds.pending_nodes != default or not tapes or tapes[0]._is_long:
+        return
+    tapes[0]._is_long = True
+    warnings.warn(
+        f"{default:,} calls wait under one tape, the last at {user_site()}. They are "
+        "run in parts of this size, op by op. If this is a loop, take the gradient "
+        "more often, or write the loop with array operations.",
+        stacklevel=user_level(),
+    )
+

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import config
 from ..errors import ExecutionError
-from .compiling import note_duration, note_sizes
+from .compiling import note_duration, note_length, note_sizes
 from .home import Home, cut_in_trace, put_in_trace
 from .node import (
     NOWHERE,
@@ -45,6 +45,7 @@ make_value: Callable[[Any], Handle]
 """Makes the Tensor of an array; `tensor` sets it."""
 
 _clock = itertools.count()
+_MANY = 4
 _reference = weakref.ref
 _bounds = config.bounds
 
@@ -226,7 +227,7 @@ class _Numbers:
             text = array.tobytes()
             before, device = self._last[position]
             if before == text:
-                array = jnp.asarray(array) if device is None else device
+                array = jax.device_put(array) if device is None else device
                 self._last[position] = (text, array)
             else:
                 self._last[position] = (text, None)
@@ -314,14 +315,15 @@ def _starts(group: Sequence[int], types: Sequence[TensorType]) -> list[tuple[int
 class Slot:
     """What is known of one structure: its programs, and what was asked of it."""
 
-    __slots__ = ("asked", "guard", "is_step", "path", "programs", "results", "used")
+    __slots__ = ("asked", "guard", "is_step", "path", "programs", "results", "seen", "used")
 
     def __init__(self, path: list[Node]) -> None:
         self.path = path
         self.programs: list[Program] = []
         self.asked: frozenset[int] | None = None
-        self.guard = threading.Lock()
+        self.guard = threading.RLock()
         self.used = 0
+        self.seen = 0
         self.results = [
             number for node in path for number in range(node.first, node.end)
         ]
@@ -343,9 +345,13 @@ class Slot:
         """Whether the structure is worth compiling now."""
         if config.switches.execution != "auto":
             return config.switches.execution == "compiled"
+        is_large = len(self.path) > config.bounds.compile_at_sight
         if self.asked is not None:
-            return True
-        return self.is_step and len(self.path) <= config.bounds.compile_at_sight
+            # A large one, mostly a loop without end that was cut, takes minutes to
+            # compile and a second to run op by op.
+            self.seen += 1
+            return self.is_step or not is_large or self.seen >= _MANY
+        return self.is_step and not is_large
 
     def compile(self, recording: Recording, alive: Sequence[int]) -> Program:
         """A program for `alive`; the second one returns all that was ever asked for.
@@ -378,7 +384,7 @@ class _Slots:
 
     def __init__(self) -> None:
         self._by_key: dict[tuple, Slot] = {}
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
 
     def find(self, recording: Recording) -> Slot:
         """The slot of a recording's structure."""
@@ -468,6 +474,7 @@ def call(
     if op.writes:
         _note_writes(recording, node, inputs)
     if node.length >= _bounds.pending_nodes:
+        note_length(recording)
         run(recording)
     return made
 
@@ -624,10 +631,21 @@ def _launch(recording: Recording, segment: Segment | None) -> None:
             with applied(recording.settings):
                 _launch_here(recording, slot, held)
     except Exception as error:
+        _name_place(error, slot.path)
         recording.failure = error
         for variable, _ in recording.writes.values():
             variable._at = NOWHERE
         raise
+
+
+def _name_place(error: Exception, path: Sequence[Node]) -> None:
+    """Add the user's lines to an error that names none."""
+    if not any("recorded at" in note for note in getattr(error, "__notes__", ())):
+        first, last = path[0].site, path[-1].site
+        error.add_note(
+            f"While running the calls recorded at {first}"
+            + ("." if first == last else f" to {last}.")
+        )
 
 
 def _launch_here(
@@ -657,7 +675,10 @@ def _launch_program(
     values, owners = recording.values, recording.owners
     snapshots = [values[number] for number in program.members]
     for number, group, start in program.layout:
-        if values[number] is not snapshots[group] or owners[number]._start != start:
+        value = values[number]
+        if value.__class__ is not Snapshot or value is not snapshots[group]:
+            return False
+        if owners[number]._start != start:
             return False
     for number in (*program.donated, *program.kept):
         if values[number].__class__ is Snapshot:
@@ -777,15 +798,18 @@ def leaf_values(
 def _launch_op_by_op(
     recording: Recording, slot: Slot, held: Sequence[tuple[int, Handle]]
 ) -> None:
-    values = leaf_values(slot.path, recording.values, recording.owners)
     variables, finals = final_writes(slot.path)
+    owners = recording.owners
     wanted = [number for number, _ in held]
-    replay_op_by_op(needed(slot.path, [*wanted, *finals]), values)
-    for number, final in zip(variables, finals, strict=True):
-        owner = recording.owners[number]
-        owner._write(values[final])
-        if final in wanted:
-            owner._share()
+    with _updating if variables else contextlib.nullcontext():
+        for number in variables:  # another thread may have written meanwhile
+            recording.values[number] = owners[number]._admitted()
+        values = leaf_values(slot.path, recording.values, owners)
+        replay_op_by_op(needed(slot.path, [*wanted, *finals]), values)
+        for number, final in zip(variables, finals, strict=True):
+            owners[number]._write(values[final])
+            if final in wanted:
+                owners[number]._share()
     for number, handle in held:
         handle._value = values[number]
 

@@ -445,11 +445,15 @@ def replay_op_by_op(nodes: Sequence[Node], values: dict[int, Any]) -> None:
         return pull_compiled(node, wrt, given)(inputs, cotangents)
 
     for node in nodes:
-        if node.op is GRADIENT:
-            outputs = node.options["slice_"].pull_back(values, pull_node)
-        else:
-            inputs = [values[number] for number in node.inputs]
-            outputs = apply_compiled(node, inputs)
+        try:
+            if node.op is GRADIENT:
+                outputs = node.options["slice_"].pull_back(values, pull_node)
+            else:
+                inputs = [values[number] for number in node.inputs]
+                outputs = apply_compiled(node, inputs)
+        except Exception as error:
+            error.add_note(f"In {node.op}, recorded at {node.site}.")
+            raise
         values.update(enumerate(outputs, node.first))
 
 

@@ -64,6 +64,7 @@ class _Merger:
     def __init__(self, recording: Recording) -> None:
         self.whole = Recording(recording.depth)
         self.whole.settings = recording.settings
+        self.whole.task = recording.task
         self.node = self.whole.start()
         self.maps: dict[Segment | Recording, list[int]] = {}
         self.places: dict[Segment | Recording, list[tuple[int, int]]] = {}
@@ -421,7 +422,12 @@ def _pull_segment(
             seeds.append(None if seed is None else _bring_in(recording, seed))
     marked = {number for number, _ in watched}
     links = [link for link in _links(segment, earlier) if link[0] in marked]
-    reads = [tuple(segment.numbers_of(source)) for source in sources]
+    # What an earlier segment computed counts there; the link brings its cotangent.
+    linked = {number for number, _ in _links(segment, earlier)}
+    reads = [
+        tuple(n for n in segment.numbers_of(source) if n not in linked)
+        for source in sources
+    ]
     wanted = [*reads, *((number,) for number, _ in links)]
     assert recording.node is not None
     child = gradient_node(
@@ -460,6 +466,12 @@ def _pull_segment(
 
 def _continued(segment: Segment) -> Recording:
     """A recording that goes on where a segment ended, with the same arguments."""
+    merger = _Merger(Recording())
+    merger.whole.settings = segment.settings
+    if any(node.op is not None and node.op.writes for node in segment.node.path()):
+        merger.add(segment)  # what it assigned is assigned already
+        merger.whole.node = merger.node
+        return merger.whole
     recording = Recording()
     recording.node = segment.node
     recording.settings = segment.settings
@@ -468,6 +480,7 @@ def _continued(segment: Segment) -> Recording:
     ]
     recording.known = dict(segment.known)
     recording.owners = dict(segment.owners)
+    recording.absorbed = segment.absorbed
     return recording
 
 

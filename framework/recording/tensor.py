@@ -220,13 +220,17 @@ class ArrayLike(Handle):
     def _host(self) -> np.ndarray:
         """The value on the host; may be a read-only view."""
         value = self._value
-        if value.__class__ is Pack:
-            return value.take_host(self._at[1])
-        array = self._array()
-        _refuse_tracer(array)
-        if array.__class__ in (float, int, complex):
-            return np.asarray(array, self._type.dtype)
-        return np.asarray(array)
+        try:
+            if value.__class__ is Pack:
+                return value.take_host(self._at[1])
+            array = self._array()
+            _refuse_tracer(array)
+            if array.__class__ in (float, int, complex):
+                return np.asarray(array, self._type.dtype)
+            return np.asarray(array)
+        except Exception as error:  # what ran in the background fails when it is read
+            _name_call(error, self._at)
+            raise
 
     def numpy(self) -> np.ndarray:
         """The value as a private NumPy array; writing to it changes nothing else."""
@@ -294,6 +298,16 @@ class ArrayLike(Handle):
             )
             return function(*args, **options)
         return ours(*args, **options)
+
+
+def _name_call(error: Exception, at: tuple[Recording | None, int]) -> None:
+    """Add to an error the user's line that recorded the value."""
+    recording, number = at
+    node = None if recording is None else recording.node
+    while node is not None and node.parent is not None and number < node.first:
+        node = node.parent
+    if node is not None and node.parent is not None:
+        error.add_note(f"In {node.op}, recorded at {node.site}.")
 
 
 def _to_host(value: Any) -> Any:

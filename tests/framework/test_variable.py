@@ -20,7 +20,12 @@ MATRIX = np.float32([[1, 2, 3], [4, 5, 6]])
 
 def test_a_variable_has_keras_defaults():
     v = jt.Variable(MATRIX)
-    assert (v.trainable, v.name, v.shape, v.dtype) == (True, "Variable", (2, 3), "float32")
+    assert (v.trainable, v.name, v.shape, v.dtype) == (
+        True,
+        "Variable",
+        (2, 3),
+        "float32",
+    )
     np.testing.assert_array_equal(v.numpy(), MATRIX)
 
 
@@ -53,7 +58,8 @@ def test_the_dtype_asked_for_casts(dtype):
 
 
 @pytest.mark.parametrize(
-    "value", [lambda: jt.Tensor(3.0), lambda: jnp.float32(3.0), lambda: jt.Variable(3.0)]
+    "value",
+    [lambda: jt.Tensor(3.0), lambda: jnp.float32(3.0), lambda: jt.Variable(3.0)],
 )
 def test_the_first_value_may_be_any_kind_of_array(value):
     assert float(jt.Variable(value())) == 3.0

@@ -14,7 +14,7 @@ import pytest
 
 import jaxtape as jt
 
-OFFSETS = (0, 4, 16, 32)  # bytes from 64-byte alignment; 16 is what jnp.array fails at
+OFFSETS = (0, 4, 16, 32)  # bytes from 64-byte alignment; jnp.array fails at 16
 SIDE = 1500
 
 
@@ -26,7 +26,7 @@ def counts(few, many):
 
 
 def placed(values, offset):
-    """A copy of `values` whose buffer starts `offset` bytes after a 64-byte boundary."""
+    """A copy of `values` that starts `offset` bytes after a 64-byte boundary."""
     raw = np.empty(values.nbytes + 64 + offset, np.uint8)
     start = -raw.ctypes.data % 64 + offset
     found = raw[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
@@ -199,7 +199,9 @@ def test_a9_an_array_of_any_layout_is_taken_by_value(kind, door):
     np.testing.assert_array_equal(DOORS[door](GOOD[kind]()), GRID)
 
 
-@pytest.mark.parametrize("value", [np.array(2.5), np.float64(2.5), np.float16(2.5), 2.5])
+@pytest.mark.parametrize(
+    "value", [np.array(2.5), np.float64(2.5), np.float16(2.5), 2.5]
+)
 def test_a9_a_scalar_of_any_kind_is_taken_by_value(value):
     assert (jt.constant(value).shape, float(jt.constant(value))) == ((), 2.5)
 
@@ -265,7 +267,8 @@ def test_a10_integers_that_do_not_fit_are_an_error(door, value):
     ids = np.array([0, value], np.int64)
     low, high = min(0, value), max(0, value)
     with pytest.raises(
-        ValueError, match=rf"`\w+`.*int64.*{low} to {high}.*int32.*jt\.config\.enable_x64"
+        ValueError,
+        match=rf"`\w+`.*int64.*{low} to {high}.*int32.*jt\.config\.enable_x64",
     ):
         DOORS[door](ids)
 

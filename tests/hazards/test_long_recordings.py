@@ -23,10 +23,8 @@ def chain(count):
 
 
 @pytest.mark.filterwarnings("ignore:.*10,?000")
-@pytest.mark.parametrize(
-    "count", [10**4, 10**5, pytest.param(10**6, marks=pytest.mark.slow)]
-)
-def test_b20_a_tape_holds_any_number_of_calls(count):
+@pytest.mark.parametrize("count", [10**5, pytest.param(10**6, marks=pytest.mark.slow)])
+def test_b20_a_tape_holds_very_many_calls(count):
     assert chain(count) == (count, count)
 
 
@@ -37,24 +35,23 @@ def test_b20_a_tape_holds_a_hundred_thousand_calls_when_programs_are_compiled():
     assert chain(10**5) == (10**5, 10**5)
 
 
-def test_b20_ten_thousand_pending_calls_warn_with_count_and_line():
+def multiply_many(count):
     y = jt.Variable(1.0).value
-    with jt.GradientTape(), pytest.warns(UserWarning) as caught:
-        for _ in range(20_001):
-            y = y * 1.0  # this line
-    here = test_b20_ten_thousand_pending_calls_warn_with_count_and_line.__code__
-    line = here.co_firstlineno + 4
+    with jt.GradientTape():
+        for _ in range(count):
+            y = y * 1.0  # four lines into the function
+    return y
+
+
+def test_b20_ten_thousand_pending_calls_warn_with_count_and_line():
+    with pytest.warns(UserWarning, match=r"10,?000\b") as caught:
+        multiply_many(10_001)
+    line = multiply_many.__code__.co_firstlineno + 4
     assert [(w.filename, w.lineno) for w in caught] == [(__file__, line)]
-    assert "10,000" in str(caught[0].message).replace("10000", "10,000")
 
 
 def test_b20_fewer_pending_calls_do_not_warn():
-    y = jt.Variable(1.0).value
-    for _ in range(3):
-        with jt.GradientTape():
-            for _ in range(4000):
-                y = y * 1.0
-    assert float(y) == 1.0
+    assert [float(multiply_many(6000)) for _ in range(2)] == [1.0, 1.0]
 
 
 def test_b20_the_number_of_pending_calls_is_bounded_by_choice(monkeypatch):

@@ -139,7 +139,7 @@ class Number:
 
 
 class Reference:
-    """A tape over Python floats: `edges` lead to the inputs, with partial derivatives."""
+    """A tape over Python floats: edges lead to the inputs, with partial derivatives."""
 
     def __init__(self):
         self.is_recording = True
@@ -294,7 +294,11 @@ class Gradients(RuleBasedStateMachine):
         expected = self.reference.gradient(a[1], [*self.expected, b[1]])
         agree(found, expected)
         return next(
-            ((f, e) for f, e in zip(found, expected, strict=True) if f is not None and e),
+            (
+                (f, e)
+                for f, e in zip(found, expected, strict=True)
+                if f is not None and e
+            ),
             (jt.constant(0.0), self.reference.number(0.0)),
         )
 

@@ -144,7 +144,7 @@ def test_a_scalar_has_no_index():
 
 
 def test_a_second_ellipsis_raises():
-    with pytest.raises(IndexError, match="[Ee]llipsis"):
+    with pytest.raises(IndexError, match=r"[Ee]llipsis"):
         jt.constant(X)[..., 0, ...]
 
 

@@ -226,7 +226,9 @@ def test_assigning_a_variable_inside_a_trace_is_refused(x):
         v.assign_add(t * 2)
         return v.read_value()
 
-    with pytest.raises(RuntimeError, match="assigned inside a function that JAX traces"):
+    with pytest.raises(
+        RuntimeError, match="assigned inside a function that JAX traces"
+    ):
         jax.jit(step)(x)
     np.testing.assert_array_equal(v, X)
 

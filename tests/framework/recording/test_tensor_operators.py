@@ -89,9 +89,7 @@ def test_integers_divide_to_floats():
 @pytest.mark.parametrize("exponent", [0, 1, 2, 3, -1, 0.5, 2.0, -2.5])
 def test_powers_agree_with_numpy(exponent):
     x = np.float32([0.5, 1.0, 4.0])
-    np.testing.assert_allclose(
-        jt.constant(x) ** exponent, x**exponent, rtol=1e-6
-    )
+    np.testing.assert_allclose(jt.constant(x) ** exponent, x**exponent, rtol=1e-6)
 
 
 def test_a_number_is_raised_to_a_tensor():
@@ -132,7 +130,13 @@ def test_inversion_agrees_with_numpy():
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4))],
+    [
+        ((2, 3), (3, 4)),
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((3,), (3, 2)),
+        ((5, 2, 3), (3, 4)),
+    ],
 )
 def test_matmul_agrees_with_numpy(left, right):
     rng = np.random.default_rng(0)
@@ -215,7 +219,9 @@ def test_transposing_reverses_the_axes():
     np.testing.assert_array_equal(jt.constant(x).T, x.T)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "int32", "bool", np.float32, jnp.bfloat16])
+@pytest.mark.parametrize(
+    "dtype", ["float16", "int32", "bool", np.float32, jnp.bfloat16]
+)
 def test_astype_agrees_with_numpy(dtype):
     found = jt.constant(A).astype(dtype)
     assert found.dtype == dtype

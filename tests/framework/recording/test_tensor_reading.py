@@ -133,7 +133,7 @@ def test_if_and_while_read():
     while x > 1.0:
         x, turns = x / 2, turns + 1
     assert turns == 4
-    assert "big" == ("big" if tensor(3.0) > 2 else "small")
+    assert ("big" if tensor(3.0) > 2 else "small") == "big"
 
 
 def test_numpy_gives_a_private_writable_array():

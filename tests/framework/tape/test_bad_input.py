@@ -27,9 +27,8 @@ def test_watching_an_array_is_refused_with_its_type():
 
 def test_entering_an_active_tape_is_refused():
     """testNestedSelfContexts"""
-    with jt.GradientTape() as tape:
-        with pytest.raises(ValueError, match="already active"):
-            tape.__enter__()
+    with jt.GradientTape() as tape, pytest.raises(ValueError, match="already active"):
+        tape.__enter__()
 
 
 def test_entering_an_active_tape_leaves_it_recording(v):

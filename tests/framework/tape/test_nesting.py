@@ -173,6 +173,25 @@ def test_a_second_derivative_that_is_none_is_none():
     assert outer.gradient(slope, x) is None
 
 
+def test_whether_a_derivative_is_none_is_asked_of_every_op_anew():
+    """The second derivative of x + x is None, that of log(x) is not"""
+
+    def second(function):
+        x = jt.Variable(2.0)
+        with jt.GradientTape() as outer:
+            with jt.GradientTape() as middle:
+                with jt.GradientTape() as inner:
+                    y = function(x)
+                first = inner.gradient(y, x)
+            second = middle.gradient(first, x)
+        return second, second and outer.gradient(second, x)
+
+    assert second(lambda x: x + x) == (None, None)
+    assert second(jt.square) == (2.0, None)
+    assert second(jt.math.log) == (-0.25, 0.25)
+    assert second(lambda x: x**3) == (12.0, 6.0)
+
+
 def test_an_inner_tape_may_be_opened_many_times_in_an_outer_one():
     """The sum over i of (d(i x^3)/dx) is 3 x^2 (0 + 1 + 2 + 3), by x: 36 x"""
     x = jt.Variable(2.0)
