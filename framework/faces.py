@@ -43,9 +43,10 @@ def show_under(package: str, names: dict[str, Any]) -> None:
     keras = ModuleType(f"{package}.keras", "Keras's paths to the same classes.")
     for name in (*_KERAS, *_KERAS_CLASSES):
         setattr(keras, name, names[name])
-    keras.models = ModuleType(f"{package}.keras.models")
-    keras.models.Model = names["Model"]
-    keras.models.Sequential = names["Sequential"]
+    models = ModuleType(f"{package}.keras.models")
+    for name in ("Model", "Sequential"):
+        setattr(models, name, names[name])
+    setattr(keras, "models", models)  # noqa: B010 (a module has no such attribute yet)
     for name in (*_KERAS, "models"):
         sys.modules[f"{keras.__name__}.{name}"] = getattr(keras, name)
     sys.modules[keras.__name__] = keras

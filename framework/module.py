@@ -55,7 +55,7 @@ for _kind, _names in (
     ),
 ):
     for _name in _names.split():
-        setattr(_kind, _name, _announcing(_kind.__base__, _name))
+        setattr(_kind, _name, _announcing(_kind.__mro__[1], _name))
 
 
 class Module:
@@ -95,9 +95,9 @@ class Module:
                     f"{type(self).__name__}.{name} was set before the base class was "
                     "initialised. Call super().__init__() first in __init__."
                 )
-            if value.__class__ is list:
+            if isinstance(value, list) and value.__class__ is list:
                 value = _TrackedList(value)
-            elif value.__class__ is dict:
+            elif isinstance(value, dict) and value.__class__ is dict:
                 value = _TrackedDict(value)
             _Structure.changed()
         elif isinstance(self.__dict__.get(name), _TRACKED):

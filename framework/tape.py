@@ -87,7 +87,7 @@ class GradientTape:
         self._is_spent = False
         self._is_long = False
         self._spans: list[_Span] = []
-        self._watched: dict[int, tuple[Handle, int, Any]] = {}
+        self._watched: dict[int, tuple[Handle, Any, int]] = {}
         self._seen: dict[int, Variable] = {}
         self._past: list[tuple] = []
 
@@ -291,7 +291,7 @@ class GradientTape:
         here = current()
         for span in self._spans:
             place = span.place
-            if place.__class__ is Recording and place is not here and place.is_waiting:
+            if isinstance(place, Recording) and place is not here and place.is_waiting:
                 raise TapeError(
                     "This tape recorded in another thread or task, and what it "
                     "recorded has not run yet. Read the target there first, or ask "
@@ -329,7 +329,7 @@ class GradientTape:
         found: list[Segment] = []
         for span in self._spans:
             place = span.place
-            if place.__class__ is Segment and place not in found:
+            if isinstance(place, Segment) and place not in found:
                 found.append(place)
         return found
 

@@ -20,7 +20,9 @@ def in_threads(function, count=1):
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(count)]
+    threads = [
+        threading.Thread(target=run, args=(n,), daemon=True) for n in range(count)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -214,7 +214,7 @@ class _Numbers:
     def __init__(self, numbers: Sequence[int], types: Sequence[TensorType]) -> None:
         integers = [n for n in numbers if types[n].dtype.kind == "i"]
         floats = [n for n in numbers if types[n].dtype.kind != "i"]
-        wide = np.float64 if jax.config.jax_enable_x64 else np.float32
+        wide = np.float64 if jax.enable_x64.value else np.float32
         groups = ((integers, np.int32), (floats, wide))
         self._groups = [(group, dtype) for group, dtype in groups if group]
         self._last: list[tuple[bytes, Any]] = [(b"", None)] * len(self._groups)
@@ -315,10 +315,11 @@ def _starts(group: Sequence[int], types: Sequence[TensorType]) -> list[tuple[int
 class Slot:
     """What is known of one structure: its programs, and what was asked of it."""
 
-    __slots__ = ("asked", "guard", "is_step", "path", "programs", "results", "seen", "used")
+    __slots__ = ("asked", "is_dropped", "guard", "is_step", "path", "programs", "results", "seen", "used")
 
     def __init__(self, path: list[Node]) -> None:
         self.path = path
+        self.is_dropped = False
         self.programs: list[Program] = []
         self.asked: frozenset[int] | None = None
         self.guard = threading.RLock()
@@ -391,7 +392,7 @@ class _Slots:
         node = recording.node
         assert node is not None
         slot = node.slot
-        if slot is None or slot.path is None:
+        if slot is None or slot.is_dropped:
             path = node.path()
             key = (recording.settings, *(step.key for step in path))
             with self._guard:
@@ -419,7 +420,7 @@ class _Slots:
             by_age = sorted(self._by_key.items(), key=lambda item: item[1].used)
             for key, slot in by_age[: len(by_age) // 2]:
                 slot.programs = []
-                slot.path = None  # its nodes look again
+                slot.is_dropped = True  # its nodes look again
                 del self._by_key[key]
 
     def clear(self) -> None:
@@ -427,7 +428,7 @@ class _Slots:
         with self._guard:
             for slot in self._by_key.values():
                 slot.programs = []
-                slot.path = None
+                slot.is_dropped = True
             self._by_key.clear()
 
     def __len__(self) -> int:
@@ -542,7 +543,7 @@ def _run_now(
         if _was_donated(error):  # another thread updated a variable meanwhile
             out = program(*[handle._array() for handle in inputs])
         else:
-            op.raise_misfit([handle._type for handle in inputs], error)
+            raise op.misfit([handle._type for handle in inputs], error) from None
     if op.writes:
         leaves = jax.tree.leaves(out)
         if any(leaf.__class__ is not ArrayClass for leaf in leaves):
@@ -609,8 +610,9 @@ def _hand_over(recording: Recording) -> Segment | None:
 
 def _launch(recording: Recording, segment: Segment | None) -> None:
     values = recording.values
-    slot = recording.node.slot
-    if slot is None or slot.path is None:
+    assert recording.node is not None
+    slot: Slot | None = recording.node.slot
+    if slot is None or slot.is_dropped:
         slot = slots.find(recording)
     slot.used = next(_clock)
     held = [

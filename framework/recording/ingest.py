@@ -31,7 +31,7 @@ def device_dtype(dtype: Any, name: str = "dtype") -> np.dtype:
         ArgumentError: for a 64-bit dtype while x64 is not enabled.
     """
     dtype = np.dtype(dtype)
-    if dtype in _NARROW and not jax.config.jax_enable_x64:
+    if dtype in _NARROW and not jax.enable_x64.value:
         raise ArgumentError(
             f"`{name}` is {dtype.name}, which needs 64-bit types; they are off. "
             f"Call {X64} first, or use {_NARROW[dtype].name}."
@@ -59,7 +59,7 @@ def private_array(value: Any, dtype: Any = None, name: str = "value") -> Any:
         return jnp.array(value, dtype=wanted)
     host = _as_host(value, name)
     narrow = wanted
-    if narrow is None and not jax.config.jax_enable_x64:
+    if narrow is None and not jax.enable_x64.value:
         narrow = _NARROW.get(host.dtype)
     if narrow is None or narrow == host.dtype:
         return np.array(host, order="C", copy=True)

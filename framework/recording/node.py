@@ -13,6 +13,7 @@ arguments from outside and results alike; nodes refer to these numbers only.
 import asyncio
 import threading
 import weakref
+from collections.abc import Sequence
 from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from typing import Any
 
@@ -34,6 +35,10 @@ class Handle:
 
     __slots__ = ("__weakref__", "_at", "_origin", "_type", "_value")
 
+    # Of variables and homes; programs look for them on what they assign.
+    _home: Any
+    _start: int
+
     _at: tuple["Recording | None", int]
     _origin: "tuple[weakref.ref[Segment], int] | None"
     _type: TensorType
@@ -46,6 +51,14 @@ class Handle:
     def _admitted(self) -> Any:
         """The value as a recording takes it in as an argument."""
         return self._array()
+
+    def _write(self, value: Any) -> None:
+        """Take a new value; only variables and homes do."""
+        raise NotImplementedError
+
+    def _may_donate(self, value: Any) -> bool:
+        """Whether a program may overwrite the buffer of the value."""
+        raise NotImplementedError
 
     def _share(self) -> None:
         """Take note that somebody else sees the buffer of the value."""
@@ -434,7 +447,7 @@ def resume(recording: Recording) -> None:
 def record(
     recording: Recording,
     op: Op,
-    inputs: "tuple[Handle, ...] | list[Handle]",
+    inputs: Sequence[Handle],
     options: dict[str, Any] | None,
     frozen: tuple,
 ) -> Node:
@@ -463,7 +476,7 @@ def _grow(
     node: Node,
     key: tuple,
     op: Op,
-    inputs: "tuple[Handle, ...] | list[Handle]",
+    inputs: Sequence[Handle],
     options: dict[str, Any],
 ) -> Node:
     """Make the node of a call that has not followed this beginning before."""

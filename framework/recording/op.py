@@ -105,24 +105,29 @@ class Op:
                     *[kind.as_jax() for kind in types],
                 )
             except (TypeError, ValueError) as error:
-                self.raise_misfit(types, error)
+                misfit = self.misfit(types, error)
+                if misfit is error:
+                    raise
+                raise misfit from None
             leaves, tree = jax.tree.flatten(shapes)
             single = isinstance(shapes, jax.ShapeDtypeStruct)
             found = (tuple(map(type_of, leaves)), None if single else tree)
             found = _inferred.add(key, found)
         return found
 
-    def raise_misfit(self, types: Sequence[TensorType], error: Exception) -> Any:
-        """Raise the error for inputs that the function does not take."""
-        if self.is_user or isinstance(error, JaxtapeError):
-            raise error
+    def misfit(self, types: Sequence[TensorType], error: Exception) -> Exception:
+        """The error to raise for inputs that the function does not take."""
+        if self.is_user or not isinstance(error, TypeError | ValueError):
+            return error
+        if isinstance(error, JaxtapeError):
+            return error
         given = ", ".join(map(repr, types))
         reason = str(error).strip().split("\n")[0].rstrip(".")
         hint = self.hint or "Give it inputs whose shapes and dtypes fit together."
-        raise ShapeError(
+        return ShapeError(
             f"{self.name} got inputs that do not fit: {given} ({reason}), "
             f"at {user_site()}. {hint}"
-        ) from None
+        )
 
     def compiled(self, options: dict, frozen: tuple) -> Callable:
         """The op alone, compiled: arrays in, results out."""

@@ -99,6 +99,7 @@ class _Merger:
                 self.node = gradient_node(self.node, self._gradient_key(part, old))
             else:
                 # What a segment assigned is assigned already.
+                assert old.op is not None
                 op = old.op if isinstance(part, Recording) else old.op.settled()
                 self.node = self._follow(old, op, numbers, fresh)
             places.append((old.first, self.node.first))
@@ -223,7 +224,9 @@ def merge(
     whole.node = merger.node
     _move_results(recording, whole, merger.maps[recording])
     for handle in handles:
-        origin = handle._origin[0]() if handle._origin is not None else None
+        if handle._origin is None:
+            continue
+        origin = handle._origin[0]()
         if origin in merger.maps and id(handle) not in whole.known:
             number = merger.maps[origin][handle._origin[1]]
             if number == _LEFT_OUT:

@@ -23,7 +23,7 @@ from ..errors import (
 from . import arithmetic as ops
 from . import execution
 from .execution import Pack, call
-from .ingest import X64, is_number, private_array
+from .ingest import X64, device_dtype, is_number, private_array
 from .node import NOWHERE, Handle, Recording
 from .op import Op
 from .signature import SCALAR, TensorType, freeze, tensor_type, type_of
@@ -105,7 +105,7 @@ class ArrayLike(Handle):
 
     __slots__ = ()
 
-    numpy_function: Callable[[str], Callable | None] = staticmethod(lambda name: None)
+    numpy_function: Callable[..., Callable | None] = staticmethod(lambda *names: None)
     """Finds the recorded namesake of a NumPy function; `framework.numpy` sets it."""
 
     __add__, __radd__ = _binary(ops.ADD, "add")
@@ -572,7 +572,7 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
 def _axes_of(part: Any) -> int:
     if part is None or part is Ellipsis:
         return 0
-    if isinstance(part, Handle | np.ndarray | jax.Array) and part.dtype == bool:
+    if isinstance(part, ArrayLike | np.ndarray | jax.Array) and part.dtype == bool:
         return part.ndim
     return 1
 

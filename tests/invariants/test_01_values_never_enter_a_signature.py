@@ -1,5 +1,6 @@
 """Invariant 1: values never enter a signature; only structure does."""
 
+import contextlib
 import math
 
 import jax
@@ -78,7 +79,7 @@ def test_numbers_in_arithmetic_are_inputs(combine, kind, covered):
     plain = np.array([1.0, 2.0, 4.0], np.float32)
 
     def step(k):
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             y = combine(x, k)
         np.testing.assert_allclose(y, combine(plain, k), rtol=1e-5)
 
@@ -91,7 +92,7 @@ def test_a_slice_depends_on_its_size_and_not_on_its_start(covered):
     x = jt.constant(data)
 
     def step(i):
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             y = x[i : i + 32] * 2.0
         np.testing.assert_array_equal(y, 2 * data[i : i + 32])
 
@@ -104,7 +105,7 @@ def test_an_index_is_an_input(covered):
     x = jt.constant(data)
 
     def step(i):
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             y = x[i] * 2.0, x[-i - 1, i % 3]
         np.testing.assert_array_equal(y[0], 2 * data[i])
         assert float(y[1]) == data[-i - 1, i % 3]
@@ -116,7 +117,7 @@ def test_an_index_is_an_input(covered):
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_an_index_outside_its_axis_raises(index, covered):
     x = jt.constant([1.0, 2.0, 3.0])
-    with jt.GradientTape() if covered else jt.device("cpu"):
+    with jt.GradientTape() if covered else contextlib.nullcontext():
         with pytest.raises(IndexError, match=f"Index {index} .* axis 0"):
             x[index]
 
@@ -183,7 +184,7 @@ def test_an_axis_is_structure_and_right():
 def test_zero_and_minus_zero_differ_as_inputs(covered):
     for _ in range(3):
         for zero, expected in ((0.0, math.inf), (-0.0, -math.inf)):
-            with jt.GradientTape() if covered else jt.device("cpu"):
+            with jt.GradientTape() if covered else contextlib.nullcontext():
                 y = jt.constant(1.0) / zero
             assert float(y) == expected
 
@@ -225,7 +226,7 @@ def test_a_fresh_lambda_per_step_is_explained():
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_x64_is_obeyed_each_time_it_is_switched(covered):
     def dtype_of_sum():
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             return jt.reduce_sum(jt.constant(np.ones(3)) * 0.1).numpy().dtype
 
     found = []
@@ -236,7 +237,9 @@ def test_x64_is_obeyed_each_time_it_is_switched(covered):
 
 
 def factor_of_precision(x):
-    return x * {"highest": 2.0, "bfloat16": 3.0}[jax.config.jax_default_matmul_precision]
+    return (
+        x * {"highest": 2.0, "bfloat16": 3.0}[jax.config.jax_default_matmul_precision]
+    )
 
 
 # The CPU multiplies matrices alike at every precision, so this stands in for them.
@@ -247,7 +250,7 @@ PRECISION = Op("precision", factor_of_precision, follows_settings=True)
 def test_matmul_precision_is_obeyed_each_time_it_is_switched(covered):
     found = []
     for precision in ("highest", "bfloat16", "highest", "bfloat16"):
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             with jax.default_matmul_precision(precision):
                 y = call(PRECISION, (jt.constant(1.0),))
         found.append(float(y))

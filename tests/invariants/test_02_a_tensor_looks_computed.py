@@ -1,5 +1,6 @@
 """Invariant 2: shape, dtype and errors at once; the value when it is read, then kept."""
 
+import contextlib
 import gc
 import weakref
 from pathlib import Path
@@ -26,7 +27,13 @@ def test_shape_and_dtype_are_known_before_anything_runs():
     square = CountedSquare()
     with jt.GradientTape():
         y = jt.matmul(square(jt.constant(np.ones((2, 3)))), np.ones((3, 5)))
-        assert (y.shape, y.dtype, y.ndim, y.size, len(y)) == ((2, 5), "float32", 2, 10, 2)
+        assert (y.shape, y.dtype, y.ndim, y.size, len(y)) == (
+            (2, 5),
+            "float32",
+            2,
+            10,
+            2,
+        )
         assert square.count() == 0
 
 
@@ -67,7 +74,7 @@ READS = {
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_reading_in_any_way_gives_the_value(read, covered):
     for _ in range(3):
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             y = jt.constant(1.5) * 2.0
             assert READS[read](y) == (True if read == "bool" else 3)
 
@@ -104,7 +111,7 @@ def test_an_error_names_the_line_that_caused_it():
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_misfits_raise_where_they_are_called(misfit, covered):
     x = jt.constant(np.ones((2, 3)))
-    with jt.GradientTape() if covered else jt.device("cpu"):
+    with jt.GradientTape() if covered else contextlib.nullcontext():
         with pytest.raises((ValueError, IndexError)):
             misfit(x)
 
@@ -113,9 +120,8 @@ def test_an_error_of_a_users_function_is_raised_where_it_is_called():
     def refuse(x):
         raise KeyError("my own")
 
-    with jt.GradientTape():
-        with pytest.raises(KeyError, match="my own"):
-            jt.op(refuse)(jt.constant(1.0))
+    with jt.GradientTape(), pytest.raises(KeyError, match="my own"):
+        jt.op(refuse)(jt.constant(1.0))
 
 
 def fail(x):

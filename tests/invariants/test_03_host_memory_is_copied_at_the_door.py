@@ -1,5 +1,7 @@
 """Invariant 3: a host array that changes after the call changes nothing."""
 
+import contextlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,7 +47,7 @@ WAYS_IN = {
 def test_a_change_after_the_call_changes_nothing(way, covered, make):
     for _ in range(3):  # op by op, then compiled
         host = make()
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             y = WAYS_IN[way](host)
             host[:] = 7
         assert y.numpy().min() == y.numpy().max() == 1

@@ -1,5 +1,6 @@
 """Invariant 4: old buffers of variables are overwritten, and nobody can tell."""
 
+import contextlib
 import gc
 
 import jax
@@ -69,7 +70,7 @@ def test_what_was_taken_from_a_variable_keeps_its_value(covered):
     halve(optimizer, [v, w], 3)
     for name, take in ALIASES.items():
         v.assign(START)
-        with jt.GradientTape() if covered else jt.device("cpu"):
+        with jt.GradientTape() if covered else contextlib.nullcontext():
             taken = take(v)
         halve(optimizer, [v, w], 2)
         if not np.array_equal(np.array(taken).reshape(3, 4), START):
@@ -82,7 +83,7 @@ def test_what_was_taken_from_a_variable_keeps_its_value(covered):
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_what_was_taken_before_the_first_step_keeps_its_value(alias, covered):
     variables, optimizer = two_variables(), halving_optimizer()
-    with jt.GradientTape() if covered else jt.device("cpu"):
+    with jt.GradientTape() if covered else contextlib.nullcontext():
         taken = ALIASES[alias](variables[0])
     halve(optimizer, variables, 3)
     np.testing.assert_array_equal(np.array(taken).reshape(3, 4), START)
@@ -205,7 +206,6 @@ def test_donation_reuses_the_memory():
 
 
 def test_a_shared_buffer_costs_no_other_program():
-    from tests.compile_counter import count_compiles
 
     variables, optimizer = two_variables(), halving_optimizer()
     halve(optimizer, variables, 3)

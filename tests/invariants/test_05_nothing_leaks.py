@@ -1,9 +1,7 @@
 """Invariant 5: what has run lets go of what it stood on; caches are bounded."""
 
 import gc
-import os
 import weakref
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,32 +11,17 @@ import pytest
 import jaxtape as jt
 from jaxtape.framework.recording import execution
 from tests.halving import halve, halving_optimizer, sum_of_squares
-
-MEGABYTE = 1 << 20
-
-
-def resident_bytes():
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        pytest.skip("this system does not tell its resident memory")
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+from tests.memory import MEGABYTE, live_array_bytes, resident_bytes
 
 
 def growth(step, warm_up, steps):
     """Bytes by which resident memory grows in `steps` steps after the first."""
     for number in range(warm_up):
         step(number)
-    gc.collect()
     before = resident_bytes()
     for number in range(steps):
         step(number)
-    gc.collect()
     return resident_bytes() - before
-
-
-def live_array_bytes():
-    gc.collect()
-    return sum(array.nbytes for array in jax.live_arrays())
 
 
 def test_an_intermediate_result_dies_with_its_tape():
@@ -162,7 +145,11 @@ def plain_step():
 
 
 def reading_step():
-    variables, optimizer, history = [jt.Variable(np.ones((32, 64)))], halving_optimizer(), []
+    variables, optimizer, history = (
+        [jt.Variable(np.ones((32, 64)))],
+        halving_optimizer(),
+        [],
+    )
     return lambda number: history.append(float(halve(optimizer, variables)))
 
 

@@ -124,7 +124,16 @@ def test_a_step_that_holds_now_this_and_now_that_stops_compiling():
     assert compiles.count <= 2 + 6
 
 
-DTYPES = ["float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool", "complex64"]
+DTYPES = [
+    "float32",
+    "float16",
+    "bfloat16",
+    "int32",
+    "int8",
+    "uint8",
+    "bool",
+    "complex64",
+]
 
 
 def twice(x):

@@ -111,7 +111,9 @@ def test_a_loop_compiles_nothing_after_the_second_iteration():
             gradients = [jt.clip_by_norm(g, 1.0) for g in tape.gradient(loss, [v])]
             optimizer.apply_gradients(zip(gradients, [v], strict=True))
             if step % 3 == 2:
-                assert np.isfinite([float(loss), gradients[0].numpy()[0], v.numpy()[0]]).all()
+                assert np.isfinite(
+                    [float(loss), gradients[0].numpy()[0], v.numpy()[0]]
+                ).all()
         counts.append(compiles.count)
     assert counts[0] > 0
     assert counts[2:] == [0] * 10
@@ -212,7 +214,9 @@ def test_ordinary_expressions_outside_a_tape_are_not_recorded(programs):
 
 
 def test_run_eagerly_computes_every_op_at_once(monkeypatch):
-    monkeypatch.setattr(jt.config.bounds, "pending_nodes", jt.config.bounds.pending_nodes)
+    monkeypatch.setattr(
+        jt.config.bounds, "pending_nodes", jt.config.bounds.pending_nodes
+    )
     jt.config.run_eagerly(True)
     v = jt.Variable(3.0)
     with jt.GradientTape() as tape:

@@ -72,7 +72,9 @@ def test_output_gradients_and_unconnected_sources(num_reads):
         for _ in range(num_reads):
             y.numpy()
             y = y + x
-    by_x, by_other = tape.gradient(y, [x, other], output_gradients=jt.constant([3.0, 5.0]))
+    by_x, by_other = tape.gradient(
+        y, [x, other], output_gradients=jt.constant([3.0, 5.0])
+    )
     assert by_x.tolist() == [3 * (2 + num_reads), 5 * (4 + num_reads)]
     assert by_other is None
 
