@@ -1,8 +1,9 @@
-"""Layer: a module that maps Tensors to Tensors and makes its weights when first called."""
+"""Layer: a module that maps Tensors to Tensors and makes its weights when called."""
 
 import functools
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -18,8 +19,15 @@ from .recording.node import Handle, current, here
 from .recording.tensor import Tensor, TensorLike, convert
 from .variable import Variable
 
+_outermost: ContextVar[int | None] = ContextVar("jaxtape_outermost", default=None)
 _training: ContextVar[bool | None] = ContextVar("jaxtape_training", default=None)
 _call_numbers = itertools.count(1)
+
+
+class _LossesAdded:
+    """Whether any layer ever added a loss; calls are numbered from then on."""
+
+    ever = False
 
 
 class Layer(Module):
@@ -57,6 +65,9 @@ class Layer(Module):
         self._penalties: dict[int, tuple[Callable, Variable]] = {}
         self._added_losses: list[tuple[int, Tensor]] = []
         self._takes_training = _takes_training(type(self).call)
+        self._first_argument, self._training_place, self._default_training = (
+            _arguments_of(type(self).call)
+        )
         self._is_plain = not self._takes_training and self.activity_regularizer is None
         if not trainable:
             self.trainable = False
@@ -72,10 +83,12 @@ class Layer(Module):
         )
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """The outputs of `call`; makes the weights first if there are none."""
         recording = here.recording
         if (
             self._is_plain
             and self.built
+            and not _LossesAdded.ever
             and not options
             and recording is not None
             and recording.depth
@@ -87,6 +100,11 @@ class Layer(Module):
 
     def _call_in_full(self, args: tuple, options: dict) -> Any:
         """Take in arguments, make weights, and open a region if none is open."""
+        if not args and self._first_argument in options:
+            args = (options.pop(self._first_argument),)
+        if len(args) > self._training_place:
+            options["training"] = args[self._training_place]
+            args = args[: self._training_place]
         inputs = [
             value if value.__class__ is Tensor else _convert_inputs(value)
             for value in args
@@ -96,8 +114,12 @@ class Layer(Module):
         token = self._settle_training(options) if self._takes_training else None
         recording = current()
         is_outermost = recording.depth == 0
-        if is_outermost or recording.tapes:
-            self.__dict__["_last_call"] = next(_call_numbers)
+        number = _outermost.get()
+        start = None
+        if number is None:
+            number = next(_call_numbers)
+            start = _outermost.set(number)
+        self.__dict__["_last_call"] = number
         recording.depth += 1
         try:
             outputs = self.call(*inputs, **options)
@@ -108,15 +130,23 @@ class Layer(Module):
             current().depth -= 1
             if token is not None:
                 _training.reset(token)
+            if start is not None:
+                _outermost.reset(start)
         if is_outermost:
             execution.run(current())
         return outputs
 
     def _settle_training(self, options: dict) -> Any:
         """Pass `training` down: what was given, else what the caller was given."""
-        if options.get("training") is None:
-            options["training"] = _training.get()
-        return _training.set(options["training"])
+        given = options.get("training")
+        if given is None:
+            given = _training.get()
+            if given is None:
+                options.pop("training", None)  # the default of `call` holds
+                given = self._default_training
+            else:
+                options["training"] = given
+        return _training.set(given)
 
     def _build_once(self, inputs: Sequence[Any]) -> None:
         shapes = [
@@ -181,7 +211,8 @@ class Layer(Module):
         return variable
 
     def add_loss(self, loss: TensorLike) -> None:
-        """Add a scalar to `losses`, until this layer's outermost caller is called again."""
+        """Add a scalar to `losses`, until the outermost caller is called again."""
+        _LossesAdded.ever = True
         number = next(_call_numbers)
         recent = [(n, t) for n, t in self._added_losses if n > self._oldest_loss()]
         self.__dict__["_added_losses"] = [*recent, (number, convert(loss))]
@@ -250,6 +281,7 @@ class Layer(Module):
                     f"new weight has shape {value.shape}. Nothing was changed; "
                     "give arrays in the order of get_weights()."
                 )
+            variable._check_dtype(value)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
@@ -261,6 +293,19 @@ def _takes_training(method: Callable) -> bool:
     return "training" in parameters or any(
         p.kind is p.VAR_KEYWORD for p in parameters.values()
     )
+
+
+@functools.cache
+def _arguments_of(method: Callable) -> tuple[str, int, bool | None]:
+    """Name of the first argument of `call`; place and default of `training`."""
+    rows = list(inspect.signature(method).parameters.values())[1:]
+    first = rows[0].name if rows else ""
+    for place, row in enumerate(rows):
+        if row.name == "training":
+            is_last = place == len(rows) - 1
+            default = None if row.default is row.empty else row.default
+            return first, place if is_last else sys.maxsize, default
+    return first, sys.maxsize, None
 
 
 def _is_handle(value: Any) -> bool:

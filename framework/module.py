@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from .errors import JaxtapeError
@@ -31,12 +32,24 @@ class _TrackedDict(dict):
     """A dictionary held by a module; changing it changes the module's structure."""
 
 
+def _tracked(value: Any) -> Any:
+    """A list or dictionary as one that announces its changes, at every depth."""
+    if value.__class__ is list:
+        return _TrackedList(map(_tracked, value))
+    if value.__class__ is tuple:
+        return tuple(map(_tracked, value))
+    if value.__class__ is dict:
+        return _TrackedDict({key: _tracked(part) for key, part in value.items()})
+    return value
+
+
 def _announcing(base: type, name: str) -> Any:
     method = getattr(base, name)
 
     def changing(self: Any, *args: Any, **options: Any) -> Any:
         _Structure.changed()
-        return method(self, *args, **options)
+        options = {key: _tracked(value) for key, value in options.items()}
+        return method(self, *map(_tracked, args), **options)
 
     changing.__name__ = name
     changing.__doc__ = method.__doc__
@@ -95,10 +108,7 @@ class Module:
                     f"{type(self).__name__}.{name} was set before the base class was "
                     "initialised. Call super().__init__() first in __init__."
                 )
-            if isinstance(value, list) and value.__class__ is list:
-                value = _TrackedList(value)
-            elif isinstance(value, dict) and value.__class__ is dict:
-                value = _TrackedDict(value)
+            value = _tracked(value)
             _Structure.changed()
         elif isinstance(self.__dict__.get(name), _TRACKED):
             _Structure.changed()
@@ -125,20 +135,24 @@ class Module:
     @property
     def variables(self) -> list[Variable]:
         """All variables, those of submodules included, each once."""
+        return list(self._all_variables())
 
+    def _all_variables(self) -> tuple[Variable, ...]:
         def find() -> Iterable[Variable]:
             return {id(v): v for v in _variables_of(self, set())}.values()
 
-        return list(self._remembered("_kept_variables", find))
+        return self._remembered("_kept_variables", find)
 
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that tapes watch, in the order of `variables`."""
-
-        def find() -> Iterable[Variable]:
-            return (v for v in self.variables if v.trainable)
-
-        return list(self._remembered("_kept_trainable", find))
+        variables = self._all_variables()
+        types = [*map(_TYPE_OF, variables)]  # they say what is trainable
+        kept = self.__dict__.get("_kept_trainable")
+        if kept is None or kept[0] is not variables or kept[1] != types:
+            kept = (variables, types, [v for v in variables if v.trainable])
+            self.__dict__["_kept_trainable"] = kept
+        return kept[2].copy()
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
@@ -160,13 +174,19 @@ class Module:
                     variable.trainable = True
                 module.__dict__["_frozen"] = ()
         else:
-            frozen = tuple(self.trainable_variables)
-            for variable in frozen:
-                variable.trainable = False
-            self.__dict__["_frozen"] = (*self._frozen, *frozen)
+            for module in (self, *self.submodules):
+                frozen = [
+                    part
+                    for part in _own(module)
+                    if isinstance(part, Variable) and part.trainable
+                ]
+                for variable in frozen:
+                    variable.trainable = False
+                module.__dict__["_frozen"] = (*module._frozen, *frozen)
         _Structure.changed()
 
 
+_TYPE_OF = attrgetter("_type")
 _TRACKED = (Variable, Module, list, tuple, dict)
 
 

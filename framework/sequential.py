@@ -18,6 +18,7 @@ class Sequential(Model):
 
     Args:
         layers: The layers, in order. More come by `add`.
+        trainable: Whether the weights are trained. Default true.
         name: Default "sequential" with a running number.
 
     Shapes:
@@ -30,12 +31,17 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Sequence[Layer] | None = None, name: str | None = None
+        self,
+        layers: Sequence[Layer] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(trainable=trainable, name=name)
         self._stack: list[Layer] = []
         for layer in layers or ():
             self._append(layer)
+        if not trainable:
+            self.trainable = False
         self._build_if_known()
 
     def add(self, layer: Layer) -> None:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import random
-from ..framework.errors import ArgumentError
+from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
@@ -40,6 +40,7 @@ class Dropout(Layer):
 
     Raises:
         ArgumentError: if `rate` is outside [0, 1].
+        ShapeError: if `noise_shape` has another number of axes than the inputs.
 
     References:
         Srivastava et al., 2014, section 10 (inverted scaling).
@@ -65,6 +66,11 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return inputs
         given = self.noise_shape or inputs.shape
+        if len(given) != inputs.ndim:
+            raise ShapeError(
+                f"`noise_shape` is {tuple(given)}, and the inputs have shape "
+                f"{inputs.shape}. Give one entry for each axis; 1 shares the draw."
+            )
         shape = tuple(
             length if wanted is None else wanted
             for wanted, length in zip(given, inputs.shape, strict=True)

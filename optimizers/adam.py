@@ -1,6 +1,6 @@
 """Adam: steps scaled by running moments of the gradient."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax.numpy as jnp
 import optax
@@ -75,18 +75,23 @@ class Adam(Optimizer):
             step: Any,
             **_: Any,
         ) -> tuple[Any, _Moments]:
-            time = (step + 1).astype(jnp.float32)
+            time = step.astype(jnp.float32) + 1  # `step + 1` overflows at the last
+            # The square of a larger one is inf, and the next update inf - inf.
+            bound = 0.99 * float(jnp.finfo(gradient.dtype).max) ** 0.5
+            is_too_large = (jnp.abs(gradient) > bound) & ~jnp.isinf(gradient)
+            gradient = jnp.where(is_too_large, jnp.sign(gradient) * bound, gradient)
             first = state.first_moment + (gradient - state.first_moment) * (1 - beta_1)
             second = state.second_moment + (
                 jnp.square(gradient) - state.second_moment
             ) * (1 - beta_2)
             rate = learning_rate * jnp.sqrt(1 - beta_2**time) / (1 - beta_1**time)
-            largest = jnp.maximum(state.largest, second) if amsgrad else None
+            largest: Any = jnp.maximum(state.largest, second) if amsgrad else None
             root = jnp.sqrt(largest if amsgrad else second)
-            # A zero moment takes no step even where epsilon is 0 (0/0 otherwise).
-            moved = jnp.where(
-                first == 0, 0, rate.astype(first.dtype) * first / (root + epsilon)
-            )
+            # Where epsilon is 0 and so is the root, there is no step (0/0 otherwise).
+            divisor = root + epsilon
+            is_zero = divisor == 0
+            scaled = rate.astype(first.dtype) * first / jnp.where(is_zero, 1, divisor)
+            moved = jnp.where(is_zero, 0, scaled)
             return -moved, _Moments(first, second, largest)
 
-        return optax.GradientTransformationExtraArgs(init, update)
+        return optax.GradientTransformationExtraArgs(init, cast(Any, update))

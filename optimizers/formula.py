@@ -47,6 +47,7 @@ class Formula(NamedTuple):
         for value, gradient, own in zip(values, joined, slots, strict=True):
             value = self.decayed(value, rate)
             tree = jax.tree.structure(self.rule.init(value))
+            change: Any
             change, state = self.rule.update(
                 gradient,
                 jax.tree.unflatten(tree, own),
@@ -73,6 +74,7 @@ class Formula(NamedTuple):
         """
         tree = jax.tree.structure(jax.eval_shape(self.rule.init, values))
         state: Any = jax.tree.unflatten(tree, slots[0])
+        changes: Any
         changes, state = self.rule.update(self.clipped(gradients), state, values)
         new_values = [v + c for v, c in zip(values, changes, strict=True)]
         return new_values, [jax.tree.leaves(state), *([] for _ in values[1:])]

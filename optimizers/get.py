@@ -12,4 +12,6 @@ def get(identifier: Any) -> Optimizer:
     Raises:
         ArgumentError: for an unknown name, with the closest known ones.
     """
+    if isinstance(identifier, Optimizer):
+        return identifier
     return registry.get("optimizer", identifier)

@@ -1,15 +1,21 @@
 """Optax: any optax gradient transformation as an optimizer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
 import optax
 
-from ..framework.errors import ArgumentTypeError
+from ..framework.errors import ArgumentError, ArgumentTypeError
+from ..framework.recording import execution
 from ..framework.variable import Variable
 from .optimizer import Optimizer
 from .update import Update
+
+_NO_RATE = (
+    "Optax() has the learning rate of its transformation. To change it on the way, "
+    "give optax a schedule: optax.adam(optax.linear_schedule(0.1, 0.0, 1000))."
+)
 
 
 class Optax(Optimizer):
@@ -19,11 +25,12 @@ class Optax(Optimizer):
     transformations over the whole tree (`optax.clip_by_global_norm`) work as in optax.
 
     Args:
-        transformation: What `optax.adamw(1e-3)`, `optax.chain(...)` and the like return.
-        **options: Those of `Optimizer`, except `learning_rate`.
+        transformation: What `optax.adamw(1e-3)` and the like return.
+        **options: Those of `Optimizer`, except `learning_rate` and `weight_decay`.
 
     Raises:
         ArgumentTypeError: if it is no gradient transformation.
+        ArgumentError: if a weight decay or a learning rate is given beside it.
 
     Example:
         >>> jt.optimizers.Optax(optax.adamw(1e-3)).name
@@ -38,6 +45,12 @@ class Optax(Optimizer):
                 "Optax() expected an optax GradientTransformation, for example "
                 f"optax.adamw(1e-3); got {type(transformation).__name__}."
             )
+        if options.get("weight_decay") is not None:
+            raise ArgumentError(
+                f"Optax() takes no `weight_decay`; got {options['weight_decay']}. Put "
+                "it into the transformation, for example "
+                "optax.adamw(1e-3, weight_decay=0.01)."
+            )
         super().__init__(0.0, **options)
         self._rule = optax.with_extra_args_support(transformation)
         self._joint: dict[tuple, list[Variable]] = {}
@@ -46,16 +59,26 @@ class Optax(Optimizer):
         """The transformation that was given."""
         return self._rule
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    @property
+    def learning_rate(self) -> Any:
+        """The transformation's own, which is not visible from outside."""
+        raise AttributeError(_NO_RATE)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        raise ArgumentError(f"`learning_rate` was set to {value}. {_NO_RATE}")
+
+    def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots of these variables as one tree."""
         variables = list(variables)
         key = tuple(map(id, variables))
         if key not in self._joint:
-            state = self._rule.init([variable._array() for variable in variables])
-            self._joint[key] = [
-                Variable(leaf, trainable=False, name=f"{self.name}_{number}")
-                for number, leaf in enumerate(jax.tree.leaves(state))
-            ]
+            with execution.detached():
+                state = self._rule.init([variable._array() for variable in variables])
+                self._joint[key] = [
+                    Variable(leaf, trainable=False, name=f"{self.name}_{number}")
+                    for number, leaf in enumerate(jax.tree.leaves(state))
+                ]
             self._slots.update((id(variable), []) for variable in variables)
             self._known.update((id(variable), variable) for variable in variables)
 

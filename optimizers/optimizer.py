@@ -108,10 +108,13 @@ class Optimizer(Module):
             self._updates = {}
             return
         rate = value if isinstance(value, Handle) else _checked_rate(value)
-        self._schedule = None
+        if self._schedule is not None:
+            self._schedule, self._updates = None, {}
         if self._rate is None:
-            self._rate = Variable(rate, trainable=False, dtype="float32")
-            self._updates = {}
+            with execution.detached():
+                self._rate = Variable(
+                    rate, trainable=False, dtype="float32", name="learning_rate"
+                )
         else:
             self._rate.assign(rate)
 
@@ -153,7 +156,13 @@ class Optimizer(Module):
         for gradient, variable in grads_and_vars:
             gradients.append(gradient)
             variables.append(variable)
-        self.apply(gradients, variables)
+        if not variables:
+            raise ArgumentError(
+                "apply_gradients() got no gradients. Pass "
+                "zip(gradients, model.trainable_variables); a model has variables once "
+                "it was called or built."
+            )
+        self._apply(gradients, variables)
         return self.iterations
 
     def apply(
@@ -177,6 +186,9 @@ class Optimizer(Module):
                 f"apply() got {len(gradients)} gradients for {len(variables)} "
                 "variables. Give one gradient for each variable, in the same order."
             )
+        self._apply(gradients, variables)
+
+    def _apply(self, gradients: Sequence[Any], variables: Sequence[Variable]) -> None:
         for gradient in gradients:
             if gradient is None:
                 gradients, variables = self._connected(gradients, variables)
@@ -186,7 +198,7 @@ class Optimizer(Module):
     def _connected(
         self, gradients: Sequence[Any], variables: Sequence[Variable]
     ) -> tuple[list[Any], list[Variable]]:
-        """Those with a gradient; warns of the others."""
+        """Those with a gradient; warns of the others at the user's line."""
         pairs = list(zip(gradients, variables, strict=True))
         kept = [pair for pair in pairs if pair[0] is not None]
         self._warn_of_none(gradients, variables, bool(kept))
@@ -232,7 +244,7 @@ class Optimizer(Module):
         warnings.warn(
             f"{len(names)} of {len(variables)} variables have no gradient and are left "
             f"as they are: {listed}. Does the loss depend on them, inside the tape?",
-            stacklevel=4,
+            stacklevel=5,  # the caller of `apply` or `apply_gradients`
         )
 
 
@@ -241,8 +253,15 @@ def _checked_rate(value: TensorLike) -> Any:
 
     Raises:
         ArgumentError: if it is negative or not finite.
+        ArgumentTypeError: if it is no number.
     """
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            "`learning_rate` must be a number or a function of the step; got "
+            f"{value!r}. Common values are 0.1 to 0.0001."
+        ) from None
     if not math.isfinite(number) or number < 0:
         raise ArgumentError(
             f"`learning_rate` must be a finite number that is not negative; got "

@@ -1,6 +1,6 @@
 """SGD: gradient descent, with momentum."""
 
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import optax
@@ -68,4 +68,4 @@ class SGD(Optimizer):
             velocity = momentum * velocity + step
             return (momentum * velocity + step if nesterov else velocity), velocity
 
-        return optax.GradientTransformationExtraArgs(init, update)
+        return optax.GradientTransformationExtraArgs(init, cast(Any, update))

@@ -74,4 +74,3 @@ def note_length(recording: Recording) -> None:
         "more often, or write the loop with array operations.",
         stacklevel=user_level(),
     )
-

@@ -315,7 +315,17 @@ def _starts(group: Sequence[int], types: Sequence[TensorType]) -> list[tuple[int
 class Slot:
     """What is known of one structure: its programs, and what was asked of it."""
 
-    __slots__ = ("asked", "is_dropped", "guard", "is_step", "path", "programs", "results", "seen", "used")
+    __slots__ = (
+        "asked",
+        "is_dropped",
+        "guard",
+        "is_step",
+        "path",
+        "programs",
+        "results",
+        "seen",
+        "used",
+    )
 
     def __init__(self, path: list[Node]) -> None:
         self.path = path
@@ -460,10 +470,17 @@ def call(
     recording = here.recording
     if recording is None or recording.task is not None:
         recording = current()
-    if not recording.depth and not _is_pending(recording, inputs):
+    if (
+        not recording.depth
+        and not _is_pending(recording, inputs)
+        and not (op.writes and _is_read_there(recording, op, inputs))
+    ):
         return _run_now(op, inputs, options or {}, frozen)
     if recording.node is not None and recording.settings != settings():
         run(recording)
+        recording = current()
+    if op.writes and recording.has_settled:
+        run(recording)  # it holds an earlier value of the variable
         recording = current()
     node = record(recording, op, inputs, options, frozen)
     if node.tree is None:
@@ -495,6 +512,9 @@ def move_in(variables: Sequence[Any]) -> Home:
 def update(op: Op, inputs: Sequence[Handle]) -> None:
     """Record a call that only assigns variables, and end the program with it."""
     recording = current()
+    if recording.has_settled:
+        run(recording)
+        recording = current()
     node = record(recording, op, inputs, None, ())
     recording.values.extend([nobody] * len(node.outputs))
     run(recording)
@@ -517,6 +537,11 @@ def _is_pending(recording: Recording, inputs: Sequence[Handle]) -> bool:
         writes = recording.writes
         return any(h._value is None or id(h) in writes for h in inputs)
     return any(handle._value is None for handle in inputs)
+
+
+def _is_read_there(recording: Recording, op: Op, inputs: Sequence[Handle]) -> bool:
+    """Whether what waits has read a variable that a call assigns."""
+    return any(recording.numbers_of(inputs[position]) for _, position in op.writes)
 
 
 def _note_writes(recording: Recording, node: Node, inputs: Sequence[Handle]) -> None:
@@ -694,6 +719,7 @@ def _launch_program(
                 outcome.extend(map(program.run, *[(part,) for part in arguments]))
             except (ValueError, RuntimeError) as error:
                 if attempt == 2 or not _was_donated(error):
+                    _raise_if_lost(recording, program, error)
                     raise
                 _read_anew(recording, program)
                 snapshots = [values[number] for number in program.members]
@@ -733,6 +759,28 @@ def _arguments(
 def _was_donated(error: Exception) -> bool:
     """Whether a launch failed because another thread's update took a buffer."""
     return "deleted or donated" in str(error) or "has been deleted" in str(error)
+
+
+def _raise_if_lost(recording: Recording, program: Program, error: Exception) -> None:
+    """Name the variables whose buffers a failed launch has taken with it."""
+    owners = [recording.owners[number] for number in program.donated]
+    homes = [recording.owners[n]._home for n in program.members]
+    members = [member for home in homes for member in home.members]
+    lost = [
+        variable.name
+        for variable, array in (
+            *((owner, owner._value) for owner in owners),
+            *((member, member._home._value.array) for member in members),
+        )
+        if isinstance(array, jax.Array) and array.is_deleted()
+    ]
+    if lost:
+        names = ", ".join(f"'{name}'" for name in lost)
+        raise ExecutionError(
+            f"The step failed on the device ({error}) after it had taken over the "
+            f"buffers of these variables, whose values are lost: {names}. Assign them "
+            "again, for example with model.set_weights() from a saved copy."
+        ) from error
 
 
 def _read_anew(recording: Recording, program: Program) -> None:

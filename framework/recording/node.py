@@ -276,6 +276,7 @@ class Recording(_Numbering):
         is_traced: Whether an argument is a tracer of the user's own `jax.jit`.
         guard: Held while another thread reads, or the owner runs.
         is_done: Whether it has run, or failed to.
+        has_settled: Whether it contains assignments that were made already.
         failure: Why it failed; whoever reads one of its results is told.
     """
 
@@ -283,6 +284,7 @@ class Recording(_Numbering):
         "depth",
         "failure",
         "guard",
+        "has_settled",
         "held",
         "is_done",
         "is_traced",
@@ -314,6 +316,7 @@ class Recording(_Numbering):
         self.guard = threading.RLock()
         self.is_done = False
         self.failure: Exception | None = None
+        self.has_settled = False
 
     def start(self) -> Node:
         """Settle the settings that the calls of this recording obey."""
@@ -455,7 +458,11 @@ def record(
     node = recording.node
     if node is None:
         node = recording.start()
-    mark = len(recording.values)
+    left = len(recording.values) - node.end
+    if left:  # an interrupted call left something behind, or did not come so far
+        recording.retreat(node.end)
+        recording.values.extend([nobody] * -left)
+    mark = node.end
     try:
         parts: list[Any] = [op, frozen]
         for handle in inputs:
@@ -467,6 +474,8 @@ def record(
             child = _grow(node, key, op, inputs, options or {})
     except BaseException:
         recording.retreat(mark)
+        if node.parent is None:  # the next call may obey other settings
+            recording.node = None
         raise
     recording.node = child
     return child

@@ -92,17 +92,19 @@ def pullback_inputs(
     """Positions of the inputs whose values a call's pullback makes use of."""
     assert node.op is not None
     kinds = tuple(plain_type(types[number]) for number in node.inputs)
-    key = (node.op, node.key, kinds, wrt, given)
-    found = _pullback_inputs.get(key)
+    # A gradient's key has numbers only; its slice tells which calls they belong to.
+    key = (node.op, node.key[1], node.tree, kinds, wrt, given)
+    found = None if node.op is GRADIENT else _pullback_inputs.get(key)
     if found is None:
         program = jax.make_jaxpr(pull_function(node, wrt, given))(
             [kind.as_jax() for kind in kinds],
             [node.outputs[n].as_jax() for n in given],
         ).jaxpr
         used = _used_inputs(program, set(map(id, program.outvars)))
-        found = tuple(n for n in range(len(kinds)) if id(program.invars[n]) in used)
-        found = _pullback_inputs.add(key, (found,))[0]
-        return found
+        positions = range(len(kinds))
+        found = (tuple(n for n in positions if id(program.invars[n]) in used),)
+        if node.op is not GRADIENT:
+            found = _pullback_inputs.add(key, found)
     return found[0]
 
 
@@ -329,19 +331,19 @@ def find_connected(
         for number, kind in node.leaves:
             types.append(kind)
             if watches_variables and kind.role == TRAINABLE and kind.is_inexact:
-                since.setdefault(number, 0)
+                since[number] = 0
         assert node.op is not None
         kinds = list(node.outputs)
         for output, position in node.op.writes:
             if types[node.inputs[position]].role == TRAINABLE:
                 kinds[output] = trainable_type(kinds[output])
                 if watches_variables and kinds[output].is_inexact:
-                    since.setdefault(node.first + output, 0)
+                    since[node.first + output] = 0
         types.extend(kinds)
         if _carries(node, spans) and _active(node, since):
             for number, kind in enumerate(node.outputs, node.first):
                 if kind.is_inexact:
-                    since.setdefault(number, node.first)
+                    since[number] = node.first
     return types, since
 
 
@@ -356,7 +358,7 @@ def _edges(
             edges.append((node, wrt))
             for number, kind in enumerate(node.outputs, node.first):
                 if kind.is_inexact:
-                    tracked.setdefault(number, node.first)
+                    tracked[number] = node.first
     return edges
 
 

@@ -90,10 +90,8 @@ class _Merger:
                 continue
             fresh: dict[int, TensorType] = {}
             numbers.extend([_LEFT_OUT] * len(old.leaves))
-            for number in (*(n for n, _ in old.leaves), *old.inputs):
-                if (
-                    numbers[number] == _LEFT_OUT
-                ):  # an argument, perhaps of a call before
+            for number in old.inputs:  # new ones are numbered as in the key
+                if numbers[number] == _LEFT_OUT:
                     numbers[number] = self._leaf(part, number, types[number], fresh)
             if old.op is GRADIENT:
                 self.node = gradient_node(self.node, self._gradient_key(part, old))
@@ -101,6 +99,7 @@ class _Merger:
                 # What a segment assigned is assigned already.
                 assert old.op is not None
                 op = old.op if isinstance(part, Recording) else old.op.settled()
+                self.whole.has_settled |= op.is_settled
                 self.node = self._follow(old, op, numbers, fresh)
             places.append((old.first, self.node.first))
             numbers.extend(range(self.node.first, self.node.end))

@@ -1,12 +1,12 @@
-"""Rows C1 to C9, C12 and C14 of the hazards: what is compiled, and when anew."""
+"""Rows C1 to C9, C12 and C14 of the hazards: what is compiled, and when anew.
+
+The default device, of row C8, is in `test_two_devices.py`.
+"""
 
 import contextlib
 import functools
 import gc
 import math
-import os
-import subprocess
-import sys
 import warnings
 
 import jax
@@ -158,7 +158,7 @@ def test_c5_freed_functions_whose_id_comes_again_are_told_apart():
         return eval(f"lambda x: x * {source}")
 
     ids, wrong = set(), []
-    for number in range(20):
+    for number in range(10):
         function = make(float(number))
         ids.add(id(function))
         if float(jt.op(function)(jt.constant(2.0))) != 2.0 * number:
@@ -275,9 +275,10 @@ def test_c6_a_value_that_changes_before_the_launch_is_never_silently_used():
             y = lifted(jt.constant(4.0))
             scaler.rate = rate
         try:
-            assert float(y) == 4.0
+            found = float(y)
         except jt.errors.JaxtapeError as error:
-            assert "changed" in str(error)
+            found = 4.0 if "changed" in str(error) else None
+        assert found == 4.0
 
 
 # C7: functions and arguments that are easily confused
@@ -400,9 +401,9 @@ def test_c8_promotion(covered):
     for _ in range(3):
         with maybe_tape(covered):
             assert (a + b).dtype == "float32"
-            with jax.numpy_dtype_promotion("strict"):
-                with pytest.raises((ValueError, TypeError)):
-                    a + b
+            strict = jax.numpy_dtype_promotion("strict")
+            with strict, pytest.raises(ValueError, match="strict"):
+                a + b
             assert (a + b).tolist() == [1.5, 2.5]
 
 
@@ -411,7 +412,8 @@ def test_c8_rank_promotion(covered):
     a, b = jt.constant([1, 2]), jt.constant([[1, 2], [3, 4]])
     for _ in range(3):
         with maybe_tape(covered):
-            with jax.numpy_rank_promotion("raise"), pytest.raises(ValueError):
+            strict = jax.numpy_rank_promotion("raise")
+            with strict, pytest.raises(ValueError, match="could not be broadcast"):
                 a + b
             assert (a + b).tolist() == [[2, 4], [4, 6]]
 
@@ -419,14 +421,16 @@ def test_c8_rank_promotion(covered):
 @COVERED
 def test_c8_debug_nans(covered):
     x = jt.constant(np.inf)
-    for _ in range(2):
+
+    def difference():
         with maybe_tape(covered):
             y = x - x
-        assert math.isnan(float(y))
+        return float(y)
+
+    for _ in range(2):
+        assert math.isnan(difference())
         with jax.debug_nans(True), pytest.raises(FloatingPointError):
-            with maybe_tape(covered):
-                y = x - x
-            float(y)
+            difference()
 
 
 @pytest.mark.parametrize("impl", ["rbg", "unsafe_rbg"])
@@ -446,58 +450,6 @@ def test_c8_the_implementation_of_random_numbers(impl):
     assert draw() == first
     with jax.default_prng_impl(impl):
         assert draw() == other
-
-
-needs_two_devices = pytest.mark.skipif(
-    len(jax.devices("cpu")) < 2, reason="run by test_c8_default_device_with_two_devices"
-)
-
-
-@needs_two_devices
-@COVERED
-def test_c8_default_device(covered):
-    for _ in range(3):
-        results = []
-        with maybe_tape(covered):
-            for number in (0, 1, 0, 1):
-                with jax.default_device(jax.devices("cpu")[number]):
-                    results.append(jt.zeros(3) + 1.0)
-        assert [y.device.id for y in results] == [0, 1, 0, 1]
-
-
-@needs_two_devices
-@COVERED
-def test_c8_jt_device(covered):
-    for _ in range(3):
-        results = []
-        for number in (0, 1, 0, 1):
-            with jt.device(f"cpu:{number}"), maybe_tape(covered) as tape:
-                v = jt.Variable([3.0, 4.0])
-                y = jt.reduce_sum(v * v)
-                if covered:
-                    results.append(tape.gradient(y, v))
-            results += [v, y]
-        expected = [0, 0, 0, 1, 1, 1] if covered else [0, 0, 1, 1]
-        assert [result.device.id for result in results] == expected * 2
-
-
-def test_c8_default_device_with_two_devices():
-    """Runs the tests above in a process that has two CPU devices."""
-    if len(jax.devices("cpu")) > 1:
-        pytest.skip("this is that process")
-    flags = (
-        f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
-    )
-    command = [sys.executable, "-m", "pytest", "-q", __file__, "-k", "device"]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "XLA_FLAGS": flags},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
 
 
 # C9: weak and strong scalars
@@ -669,7 +621,7 @@ def run_sizes(sizes, cap, monkeypatch):
 
 
 def test_c14_batch_shapes_without_end_are_bounded_and_explained_once(monkeypatch):
-    messages = run_sizes(range(1, 21), cap=4, monkeypatch=monkeypatch)
+    messages = run_sizes(range(1, 13), cap=4, monkeypatch=monkeypatch)
     (message,) = messages
     assert "float32[1,3] -> float32[2,3] -> float32[3,3]" in message
     assert "jt.pad_batch" in message

@@ -1,7 +1,9 @@
 """Invariant 1: values never enter a signature; only structure does."""
 
 import contextlib
+import functools
 import math
+from collections import deque
 
 import jax
 import jax.numpy as jnp
@@ -117,9 +119,9 @@ def test_an_index_is_an_input(covered):
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_an_index_outside_its_axis_raises(index, covered):
     x = jt.constant([1.0, 2.0, 3.0])
-    with jt.GradientTape() if covered else contextlib.nullcontext():
-        with pytest.raises(IndexError, match=f"Index {index} .* axis 0"):
-            x[index]
+    tape = jt.GradientTape() if covered else contextlib.nullcontext()
+    with tape, pytest.raises(IndexError, match=f"Index {index} .* axis 0"):
+        x[index]
 
 
 def test_floats_of_a_lifted_function_are_inputs():
@@ -211,16 +213,17 @@ def test_one_and_true_differ_as_structure():
 
 def test_a_structural_number_that_changes_for_the_third_time_is_explained():
     shifted = jt.op(lambda x, by: jnp.roll(x, by))
+    call = functools.partial(shifted, jt.constant([1.0, 2.0]))
     with pytest.warns(UserWarning, match="`by` of .* has changed 3 times, to 3"):
-        for by in range(4):
-            shifted(jt.constant([1.0, 2.0]), by)
+        deque(map(call, range(4)))
 
 
 def test_a_fresh_lambda_per_step_is_explained():
-    x = jt.constant(2.0)
+    def ten_steps():
+        return [float(jt.op(lambda x: x * x)(jt.constant(2.0))) for _ in range(10)]
+
     with pytest.warns(UserWarning, match=r"jt\.op\(\) has lifted .* for the 10th time"):
-        for _ in range(10):
-            assert float(jt.op(lambda x: x * x)(x)) == 4.0
+        assert ten_steps() == [4.0] * 10
 
 
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
@@ -250,9 +253,9 @@ PRECISION = Op("precision", factor_of_precision, follows_settings=True)
 def test_matmul_precision_is_obeyed_each_time_it_is_switched(covered):
     found = []
     for precision in ("highest", "bfloat16", "highest", "bfloat16"):
-        with jt.GradientTape() if covered else contextlib.nullcontext():
-            with jax.default_matmul_precision(precision):
-                y = call(PRECISION, (jt.constant(1.0),))
+        tape = jt.GradientTape() if covered else contextlib.nullcontext()
+        with tape, jax.default_matmul_precision(precision):
+            y = call(PRECISION, (jt.constant(1.0),))
         found.append(float(y))
     assert found == [2.0, 3.0, 2.0, 3.0]
 

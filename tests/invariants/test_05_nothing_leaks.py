@@ -92,13 +92,17 @@ def test_an_abandoned_tape_lets_go():
 
 def test_a_tape_that_raised_lets_go():
     x = jt.constant(np.ones(1_000))
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError), jt.GradientTape() as tape:
+
+    def raising_step(x):
+        with jt.GradientTape() as tape:
             tape.watch(x)
-            jt.reduce_sum(x * x)
-            1 / 0
+            raise KeyError(jt.reduce_sum(x * x).shape)
+
+    for _ in range(3):
+        with pytest.raises(KeyError):
+            raising_step(x)
     input_ = weakref.ref(x)
-    del x, tape
+    del x
     jt.sync()
     gc.collect()
     assert input_() is None

@@ -116,7 +116,7 @@ def test_a_program_that_returns_more_is_used():
 
 
 def test_a_step_that_holds_now_this_and_now_that_stops_compiling():
-    """Wider and wider unions end at the widest: two for the start, one for each name."""
+    """Unions get wider until they hold all: two for the start, one for each name."""
     execution.slots.clear()
     with count_compiles() as compiles:
         for held in itertools.product(range(1, 7), range(1, 7)):

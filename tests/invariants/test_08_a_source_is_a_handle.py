@@ -4,7 +4,6 @@ The expected numbers are calculus; where a derivative is taken in plain JAX, the
 says so.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 import jaxtape as jt
 
 
-@pytest.fixture(autouse=True, params=["op_by_op", "compiled", "auto"])
+@pytest.fixture(autouse=True, params=["op_by_op", "compiled"])
 def execution(request, monkeypatch):
     monkeypatch.setattr(jt.config.switches, "execution", request.param)
 
@@ -209,20 +208,16 @@ def test_an_assigned_variable_passes_nothing_to_what_it_was_assigned_from():
     assert (float(by_v), by_w) == (16.0, None)
 
 
-def test_a_hessian_agrees_with_plain_jax():
-    start = np.array([0.3, -0.7, 1.1], np.float32)
-
-    def plain(x):
-        return jnp.sum(jnp.sin(x) * jnp.prod(x)) + jnp.sum(x**3)
-
-    x = jt.Variable(start)
+def test_a_hessian_row_by_row():
+    """y = (a^3 + b^3) a: second derivatives 12 a^2, 3 b^2, 3 b^2, 6 a b."""
+    x = jt.Variable([2.0, 5.0])
     with jt.GradientTape(persistent=True) as outer:
         with jt.GradientTape() as inner:
-            y = jt.reduce_sum(jt.math.sin(x) * jt.reduce_prod(x)) + jt.reduce_sum(x**3)
+            y = jt.reduce_sum(x**3) * x[0]
         gradient = inner.gradient(y, x)
-        parts = [gradient[i] for i in range(3)]
-    rows = [outer.gradient(part, x) for part in parts]
-    np.testing.assert_allclose(jt.stack(rows), jax.hessian(plain)(start), rtol=1e-5)
+        parts = [gradient[0], gradient[1]]
+    rows = [outer.gradient(part, x).tolist() for part in parts]
+    assert rows == [[48.0, 75.0], [75.0, 60.0]]
 
 
 def test_a_product_of_hessian_and_vector_agrees_with_plain_jax():

@@ -213,14 +213,14 @@ def test_ordinary_expressions_outside_a_tape_are_not_recorded(programs):
     assert programs == []
 
 
-def test_run_eagerly_computes_every_op_at_once(monkeypatch):
-    monkeypatch.setattr(
-        jt.config.bounds, "pending_nodes", jt.config.bounds.pending_nodes
-    )
-    jt.config.run_eagerly(True)
+def test_run_eagerly_computes_every_op_at_once():
     v = jt.Variable(3.0)
-    with jt.GradientTape() as tape:
-        y = v * v
-        assert y._value is not None
-        z = y * v
-    assert float(tape.gradient(z, v)) == 27.0
+    jt.config.run_eagerly(True)
+    try:
+        with jt.GradientTape() as tape:
+            y = v * v
+            assert y._value is not None
+            z = y * v
+        assert float(tape.gradient(z, v)) == 27.0
+    finally:
+        jt.config.run_eagerly(False)

@@ -78,22 +78,20 @@ def test_eight_threads_read_one_pending_tensor():
         assert float(y) == 9900.0
 
 
+def read_into(results, y):
+    results.append(float(y))
+
+
 def test_the_owner_and_others_read_at_once():
     for _ in range(20):
         with frequent_switches(), jt.GradientTape():
-            y, gate = jt.constant(3.0) * 2.0, threading.Barrier(4)
-
-            def read(y=y, gate=gate):
-                gate.wait(30)
-                return float(y)
-
-            results = []
+            y, results = jt.constant(3.0) * 2.0, []
             threads = [
-                threading.Thread(target=lambda: results.append(read())) for _ in "abc"
+                threading.Thread(target=read_into, args=(results, y)) for _ in "abc"
             ]
             for thread in threads:
                 thread.start()
-            results.append(read())
+            read_into(results, y)
             for thread in threads:
                 thread.join(30)
         assert results == [6.0] * 4

@@ -102,19 +102,24 @@ def test_an_op_that_raises_leaves_its_arguments_usable():
 
 def test_assigns_completed_before_an_error_stay():
     v, w = jt.Variable(1.0), jt.Variable(1.0)
-    with pytest.raises(ZeroDivisionError), jt.GradientTape():
-        v.assign(2.0)
-        1 / 0
-        w.assign(2.0)
+
+    def interrupted_step():
+        with jt.GradientTape():
+            v.assign(2.0)
+            raise KeyError
+            w.assign(2.0)
+
+    with pytest.raises(KeyError):
+        interrupted_step()
     assert (float(v), float(w)) == (2.0, 1.0)
 
 
 def test_an_assign_of_the_wrong_shape_changes_nothing():
     v = jt.Variable(START)
     for covered in (False, True):
-        with jt.GradientTape() if covered else contextlib.nullcontext():
-            with pytest.raises(ValueError, match=r"\(4,\).*\(3,\)"):
-                v.assign(np.ones(3))
+        tape = jt.GradientTape() if covered else contextlib.nullcontext()
+        with tape, pytest.raises(ValueError, match=r"\(4,\).*\(3,\)"):
+            v.assign(np.ones(3))
     assert v.tolist() == START.tolist()
 
 
@@ -161,7 +166,6 @@ def fail_on_the_device():
     sensor.is_plugged = False
     with pytest.raises(Exception, match="the sensor is unplugged") as caught:
         sensor_step(sensor, optimizer, v)
-        jt.sync()
     return v, optimizer, before, caught.value
 
 
@@ -213,9 +217,10 @@ def test_a_compile_that_fails_leaves_variables_and_slots(steps_before, monkeypat
             raise RuntimeError("no space left for this program")
 
     execution.slots.clear()
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="no space"):
+    with monkeypatch.context() as patch:
         patch.setattr(execution, "Program", Broken)
-        halve(optimizer, [v])
+        with pytest.raises(RuntimeError, match="no space"):
+            halve(optimizer, [v])
     assert (int(optimizer.iterations), v.tolist()) == (before[0], before[1].tolist())
     halve(optimizer, [v])
     assert int(optimizer.iterations) == steps_before + 1

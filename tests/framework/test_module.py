@@ -1,0 +1,140 @@
+import copy
+
+import pytest
+
+import jaxtape as jt
+from jaxtape.framework.errors import JaxtapeError
+
+
+class Holder(jt.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = jt.Variable(1.0, name="first")
+        self.parts = [jt.Variable(2.0, name="in list")]
+        self.named = {"a": jt.Variable(3.0, name="in dict")}
+        self.nested = [[jt.Variable(4.0, name="in nested list")], {"b": []}]
+
+
+def names(module):
+    return [variable.name for variable in module.variables]
+
+
+def test_variables_are_found_in_the_order_of_attributes():
+    assert names(Holder()) == ["first", "in list", "in dict", "in nested list"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda h, v: h.parts.append(v),
+        lambda h, v: h.parts.extend([v]),
+        lambda h, v: h.parts.insert(0, v),
+        lambda h, v: h.parts.append([v]),
+        lambda h, v: h.named.update(new=v),
+        lambda h, v: h.named.setdefault("new", v),
+        lambda h, v: h.nested[0].append(v),
+        lambda h, v: h.nested[1]["b"].append(v),
+        lambda h, v: setattr(h, "later", (v,)),
+    ],
+)
+def test_what_comes_later_is_found(change):
+    holder, new = Holder(), jt.Variable(5.0, name="new")
+    assert "new" not in names(holder)
+    change(holder, new)
+    assert "new" in names(holder)
+
+
+def test_lists_inside_appended_lists_are_tracked():
+    holder = Holder()
+    holder.parts.append([])
+    assert len(names(holder)) == 4
+    holder.parts[-1].append(jt.Variable(5.0, name="new"))
+    assert "new" in names(holder)
+
+
+def test_what_is_removed_is_forgotten():
+    holder = Holder()
+    assert len(names(holder)) == 4
+    holder.parts.pop()
+    del holder.named["a"]
+    holder.first = None
+    assert names(holder) == ["in nested list"]
+
+
+def test_a_shared_variable_counts_once():
+    holder = Holder()
+    holder.again = holder.first
+    assert len(holder.variables) == 4
+
+
+def test_modules_that_hold_each_other_end():
+    one, other = Holder(), Holder()
+    one.other, other.one = other, one
+    assert len(one.variables) == 8
+    assert one.submodules == (other,)
+
+
+def test_the_lists_that_are_returned_belong_to_the_caller():
+    holder = Holder()
+    holder.variables.clear()
+    holder.trainable_variables.clear()
+    assert len(holder.variables) == len(holder.trainable_variables) == 4
+
+
+def test_a_variable_frozen_by_itself_is_not_trained():
+    holder = Holder()
+    assert len(holder.trainable_variables) == 4
+    holder.first.trainable = False
+    assert [v.name for v in holder.non_trainable_variables] == ["first"]
+    assert len(holder.trainable_variables) == 3
+    holder.first.trainable = True
+    assert len(holder.trainable_variables) == 4
+
+
+def test_thawing_leaves_frozen_what_was_frozen_before():
+    holder = Holder()
+    holder.first.trainable = False
+    holder.trainable = False
+    assert holder.trainable_variables == []
+    holder.trainable = True
+    assert "first" not in [v.name for v in holder.trainable_variables]
+    assert len(holder.trainable_variables) == 3
+
+
+def test_a_part_of_a_frozen_module_can_be_thawed():
+    outer, inner = Holder(), Holder()
+    outer.inner = inner
+    outer.trainable = False
+    inner.trainable = True
+    assert len(inner.trainable_variables) == 4
+    outer.trainable = True
+    assert len(outer.trainable_variables) == 8
+
+
+def test_a_copy_has_variables_of_its_own():
+    holder = Holder()
+    copied = copy.deepcopy(holder)
+    copied.first.assign(9.0)
+    assert float(holder.first) == 1.0
+    assert names(copied) == names(holder)
+
+
+def test_attributes_before_the_base_class_raise():
+    class Hasty(jt.Module):
+        def __init__(self):
+            self.w = jt.Variable(1.0)
+
+    with pytest.raises(JaxtapeError, match=r"Hasty\.w .*super\(\).__init__\(\)"):
+        Hasty()
+
+
+def test_names_are_numbered():
+    class Numbered(jt.Module):
+        pass
+
+    assert [Numbered().name for _ in range(3)] == [
+        "numbered",
+        "numbered_1",
+        "numbered_2",
+    ]
+    assert Numbered("own").name == "own"

@@ -1,0 +1,96 @@
+"""Rows C8 and E4 of the hazards, as far as they concern the default device.
+
+This process may have one device only, so the claims run in another one that has two.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+
+import jax
+import pytest
+
+import jaxtape as jt
+from tests.in_threads import in_a_thread
+
+COVERED = pytest.mark.parametrize(
+    "covered", [False, True], ids=["at once", "under a tape"]
+)
+needs_two_devices = pytest.mark.skipif(
+    len(jax.devices("cpu")) < 2, reason="runs in a process that has two devices"
+)
+
+
+def test_in_a_process_with_two_devices():
+    if len(jax.devices("cpu")) > 1:
+        pytest.skip("this is that process")
+    two = "--xla_force_host_platform_device_count=2"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {two}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", __file__],
+        env={**os.environ, "XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@needs_two_devices
+@COVERED
+def test_c8_the_default_device_of_jax(covered):
+    for _ in range(3):
+        results = []
+        with jt.GradientTape() if covered else contextlib.nullcontext():
+            for number in (0, 1, 0, 1):
+                with jax.default_device(jax.devices("cpu")[number]):
+                    results.append(jt.zeros(3) + 1.0)
+        assert [y.device.id for y in results] == [0, 1, 0, 1]
+
+
+@needs_two_devices
+def test_c8_the_device_of_what_runs_at_once():
+    for number in (0, 1, 0, 1):
+        with jt.device(f"cpu:{number}"):
+            v = jt.Variable([3.0, 4.0])
+            results = [v, jt.reduce_sum(v * v), jt.zeros(2), jt.random.normal((2,))]
+        assert [result.device.id for result in results] == [number] * 4
+
+
+@needs_two_devices
+def test_c8_the_device_of_a_tape_and_its_gradient():
+    for number in (0, 1, 0, 1, 1):
+        with jt.device(f"cpu:{number}"):
+            v = jt.Variable([3.0, 4.0])
+            with jt.GradientTape() as tape:
+                y = jt.reduce_sum(v * v)
+            results = [v, y, tape.gradient(y, v)]
+        assert [result.device.id for result in results] == [number] * 3
+        assert results[2].tolist() == [6.0, 8.0]
+
+
+@needs_two_devices
+def test_e4_a_device_belongs_to_its_thread():
+    with jt.device("cpu:1"):
+        here = jt.zeros(3) + 1.0
+        there = in_a_thread(lambda: jt.zeros(3) + 1.0)
+        with jt.GradientTape():
+            covered = jt.zeros(3) + 1.0
+    assert (here.device.id, there.device.id, covered.device.id) == (1, 0, 1)
+
+
+@needs_two_devices
+def test_e4_a_device_belongs_to_its_task():
+    async def other():
+        return (jt.zeros(3) + 1.0).device.id
+
+    async def main():
+        task = asyncio.create_task(other())
+        with jt.device("cpu:1"):
+            y = jt.zeros(3) + 1.0
+        return y.device.id, await task
+
+    assert asyncio.run(main()) == (1, 0)
