@@ -1,4 +1,5 @@
 """Linear regression on the diabetes data by GradientTape, checked by least squares.
+
 Prints the final loss and how far it and the coefficients are from the closed form.
 """
 

@@ -134,7 +134,7 @@ class Variable(ArrayLike):
         return self._value
 
     def _admitted(self) -> Any:
-        """The value as a recording takes it in: a home's array is cut in the program."""
+        """The value as a recording takes it in: a home is cut inside the program."""
         return self._value if self._home is None else self._home._value
 
     def _move_in(self, home: Home, start: int) -> None:

@@ -1,0 +1,1 @@
+"""The recording: calls that wait, the programs they become, and Tensors."""

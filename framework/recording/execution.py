@@ -39,9 +39,9 @@ from .replay import GRADIENT, as_typed, needed, replay, replay_op_by_op
 from .signature import SCALAR, TensorType, applied, settings
 from .snapshot import Snapshot, cut, where_it_is
 
-make_pending: Callable[[TensorType, tuple[Recording, int]], Handle]
+make_pending: Callable[..., Any] = Handle
 """Makes the Tensor of a recorded result; `tensor` sets it."""
-make_value: Callable[[Any], Handle]
+make_value: Callable[..., Any] = Handle
 """Makes the Tensor of an array; `tensor` sets it."""
 
 _clock = itertools.count()
@@ -205,8 +205,8 @@ def _is_typed_scalar(kind: TensorType) -> bool:
 class _Numbers:
     """Python numbers as one argument for each kind, floats and integers.
 
-    A number on its own costs a launch about 2 µs; the same numbers as last time are
-    handed over as the array that is on the device already.
+    A number on its own costs a launch about 2 microseconds; the same numbers as last
+    time are handed over as the array that is on the device already.
     """
 
     __slots__ = ("_groups", "_last")
@@ -285,9 +285,9 @@ def _sort_results(
 ) -> tuple[list[int], list[list[int]]]:
     """Split results into those that travel alone and groups that share a buffer.
 
-    Groups are filled as homes are, so that gradients that are held share the buffer that
-    the update reads. Scalars have a buffer of their own, so that keeping a loss for long does
-    not keep the gradients of its step.
+    Groups are filled as homes are, so that gradients that are held share the buffer
+    that the update reads. Scalars have a buffer of their own, so that keeping a loss
+    for long does not keep the gradients of its step.
     """
     groups: dict[tuple, list[int]] = {}
     filled: dict[Any, int] = {}
@@ -317,8 +317,8 @@ class Slot:
 
     __slots__ = (
         "asked",
-        "is_dropped",
         "guard",
+        "is_dropped",
         "is_step",
         "path",
         "programs",
@@ -737,7 +737,7 @@ _updating = threading.RLock()
 def _arguments(
     recording: Recording, program: Program, snapshots: Sequence[Snapshot]
 ) -> tuple[list, list, list, list, list]:
-    """What a program takes; what it overwrites as it is now, copied if anyone sees it."""
+    """What a program takes; what it overwrites is copied if anyone else sees it."""
     values, owners = recording.values, recording.owners
     count = program.num_overwritten
     homes = []
@@ -869,7 +869,7 @@ def _launch_in_trace(
 ) -> None:
     """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers."""
     values = leaf_values(slot.path, recording.values, recording.owners)
-    variables, finals = final_writes(slot.path)
+    variables, _finals = final_writes(slot.path)
     if variables:
         _refuse_write_in_trace()
     replay(needed(slot.path, [number for number, _ in held]), values)

@@ -13,8 +13,8 @@ arguments from outside and results alike; nodes refer to these numbers only.
 import asyncio
 import threading
 import weakref
-from collections.abc import Sequence
 from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
+from collections.abc import Sequence
 from typing import Any
 
 from .op import Op, concrete_classes
@@ -356,7 +356,7 @@ class Recording(_Numbering):
         return handle._type
 
     def retreat(self, end: int) -> None:
-        """Forget the arguments from number `end` on: the call that named them failed."""
+        """Forget the arguments from number `end` on: their call has failed."""
         for number in range(end, len(self.values)):
             handle = self.owners.pop(number, None)
             if handle is not None:

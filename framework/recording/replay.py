@@ -460,7 +460,7 @@ def replay_op_by_op(nodes: Sequence[Node], values: dict[int, Any]) -> None:
 
 
 def as_typed(value: Any, kind: TensorType) -> Any:
-    """An argument as its type says: a Python number takes the dtype it stands in for."""
+    """An argument as its type says: a number takes the dtype it stands in for."""
     if kind.role == SCALAR and not kind.weak_type:
         return jnp.asarray(value, kind.dtype)
     return value

@@ -155,7 +155,7 @@ def settings() -> tuple:
     """The JAX settings that change what an op computes, as one hashable value.
 
     Compared at every recorded call, so it reads the context managers themselves:
-    0.3 µs, where the attributes of `jax.config` take 0.7 µs.
+    0.3 microseconds, where the attributes of `jax.config` take 0.7 microseconds.
     """
     return (
         _x64.value,

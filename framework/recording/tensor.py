@@ -101,7 +101,7 @@ def reduce_with(op: Op, x: Handle, axis: Any, keepdims: bool) -> "Tensor":
 
 
 class ArrayLike(Handle):
-    """What Tensors and Variables have in common: operators, methods, NumPy protocols."""
+    """What Tensors and Variables share: operators, methods, NumPy protocols."""
 
     __slots__ = ()
 

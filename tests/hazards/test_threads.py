@@ -226,6 +226,29 @@ def right_or_refused(function, expected):
     return found is not None and float(found) == expected
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_e5_a_tape_of_a_task_that_has_ended(read):
+    """As in a notebook, where each cell may be a task of its own."""
+    v = jt.Variable(3.0)
+
+    async def first_cell():
+        with jt.GradientTape() as tape:
+            y = v * v
+            if read:
+                y.numpy()
+            z = y * v
+        return tape, z
+
+    async def second_cell(tape, z):
+        return float(tape.gradient(z, v)), float(z)
+
+    async def notebook():
+        tape, z = await asyncio.create_task(first_cell())
+        return await asyncio.create_task(second_cell(tape, z))
+
+    assert asyncio.run(notebook()) == (27.0, 27.0)
+
+
 @pytest.mark.parametrize("persistent", [False, True])
 @pytest.mark.parametrize("read", [False, True])
 def test_e5_a_gradient_asked_for_in_another_thread(persistent, read):

@@ -135,8 +135,10 @@ def read_sensor(x):
 SENSOR = Op("read_sensor", read_sensor)
 
 
-def test_an_error_at_launch_names_the_line_that_made_the_call():
-    for _ in range(3):  # op by op, then compiled
+@pytest.mark.parametrize("mode", ["op_by_op", "compiled"])
+def test_an_error_at_launch_names_the_line_that_made_the_call(mode, monkeypatch):
+    monkeypatch.setattr(jt.config.switches, "execution", mode)
+    for _ in range(2):
         with jt.GradientTape():
             x = jt.constant(1.0) * 2.0
             y = call(SENSOR, (x,))  # will fail

@@ -78,6 +78,21 @@ def test_eight_threads_read_one_pending_tensor():
         assert float(y) == 9900.0
 
 
+def test_no_update_by_a_shared_optimizer_is_lost():
+    v, optimizer = jt.Variable(np.zeros(3)), jt.optimizers.SGD(1.0)
+    optimizer.build([v])
+
+    def step(_):
+        for _ in range(50):
+            with jt.GradientTape() as tape:
+                loss = jt.reduce_sum(v)
+            optimizer.apply_gradients([(tape.gradient(loss, v), v)])
+
+    with frequent_switches():
+        in_threads(step, 8)
+    assert (int(optimizer.iterations), v.tolist()) == (400, [-400.0] * 3)
+
+
 def read_into(results, y):
     results.append(float(y))
 
