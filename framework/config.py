@@ -48,9 +48,10 @@ class Bounds:
 
 @dataclasses.dataclass
 class Switches:
-    """How recordings run; see `execution`."""
+    """How recordings run; see `execution` and `safe_steps`."""
 
     execution: str = "auto"
+    safe_steps: bool = False
 
 
 bounds = Bounds()
@@ -90,6 +91,19 @@ def execution(mode: str = "auto") -> None:
             f"`mode` must be 'auto', 'compiled' or 'op_by_op'; got {mode!r}."
         )
     switches.execution = mode
+
+
+def safe_steps(enabled: bool = True) -> None:
+    """Keep a copy of all variables during each step, against errors on the device.
+
+    A step normally overwrites the buffers of the variables it updates, so that an error
+    in the middle loses them. With a copy they stay as before; it costs their memory
+    once more, and the time to copy them.
+
+    Args:
+        enabled: Default true.
+    """
+    switches.safe_steps = bool(enabled)
 
 
 def compilation_cache(path: str | os.PathLike) -> None:

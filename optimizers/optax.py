@@ -33,7 +33,8 @@ class Optax(Optimizer):
         ArgumentError: if a weight decay or a learning rate is given beside it.
 
     Example:
-        >>> jt.optimizers.Optax(optax.adamw(1e-3)).name
+        >>> import optax
+        >>> jt.optimizers.Optax(optax.adamw(1e-3), name="optax").name
         'optax'
     """
 

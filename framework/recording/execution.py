@@ -565,7 +565,7 @@ def _run_now(
     try:
         out = program(*[handle._array() for handle in inputs])
     except (TypeError, ValueError, RuntimeError) as error:
-        if _was_donated(error):  # another thread updated a variable meanwhile
+        if was_donated(error):  # another thread updated a variable meanwhile
             out = program(*[handle._array() for handle in inputs])
         else:
             raise op.misfit([handle._type for handle in inputs], error) from None
@@ -607,6 +607,9 @@ def run(recording: Recording) -> None:
     """
     if recording.node is None or recording.node.parent is None:
         return
+    missing = recording.node.end - len(recording.values)
+    if missing > 0:  # a call was interrupted before its results were noted
+        recording.values.extend([nobody] * missing)
     with recording.guard:
         segment = _hand_over(recording)
         try:
@@ -718,7 +721,7 @@ def _launch_program(
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(program.run, *[(part,) for part in arguments]))
             except (ValueError, RuntimeError) as error:
-                if attempt == 2 or not _was_donated(error):
+                if attempt == 2 or not was_donated(error):
                     _raise_if_lost(recording, program, error)
                     raise
                 _read_anew(recording, program)
@@ -740,30 +743,33 @@ def _arguments(
     """What a program takes; what it overwrites is copied if anyone else sees it."""
     values, owners = recording.values, recording.owners
     count = program.num_overwritten
+    safe = config.switches.safe_steps
     homes = []
     for number in program.members[:count]:
         home = owners[number]._home
         snapshot = home._value
-        is_ours = home._may_donate(snapshot)
+        is_ours = home._may_donate(snapshot) and not safe
         homes.append(snapshot.array if is_ours else _copy(snapshot.array))
     overwritten = []
     for number in program.donated:
         owner = owners[number]
         value = owner._value
-        overwritten.append(value if owner._may_donate(value) else _copy(value))
+        is_ours = owner._may_donate(value) and not safe
+        overwritten.append(value if is_ours else _copy(value))
     read = [snapshot.array for snapshot in snapshots[count:]]
     kept = [values[number] for number in program.kept]
     return homes, overwritten, read, kept, program.numbers.packed(values)
 
 
-def _was_donated(error: Exception) -> bool:
+def was_donated(error: Exception) -> bool:
     """Whether a launch failed because another thread's update took a buffer."""
-    return "deleted or donated" in str(error) or "has been deleted" in str(error)
+    text = str(error)
+    return "deleted" in text or "Invalid buffer passed" in text
 
 
 def _raise_if_lost(recording: Recording, program: Program, error: Exception) -> None:
     """Name the variables whose buffers a failed launch has taken with it."""
-    owners = [recording.owners[number] for number in program.donated]
+    owners: list[Any] = [recording.owners[number] for number in program.donated]
     homes = [recording.owners[n]._home for n in program.members]
     members = [member for home in homes for member in home.members]
     lost = [

@@ -130,6 +130,8 @@ class _Merger:
         mapped = len(whole.values)
         whole.values.append(value)
         whole.owners[mapped] = owner
+        if held is not None:  # a variable that was written in between
+            whole.taps[id(owner)] = [*whole.taps.get(id(owner), [held]), mapped]
         whole.known[id(owner)] = mapped
         whole.is_traced = whole.is_traced or getattr(part, "is_traced", False)
         if origin is not None:

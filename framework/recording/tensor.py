@@ -28,6 +28,7 @@ from .node import NOWHERE, Handle, Recording
 from .op import Op
 from .signature import SCALAR, TensorType, freeze, tensor_type, type_of
 
+_READS = 20
 TensorLike: TypeAlias = Any
 """A Tensor, Variable, array, Python number, or nested list of these."""
 
@@ -219,18 +220,27 @@ class ArrayLike(Handle):
 
     def _host(self) -> np.ndarray:
         """The value on the host; may be a read-only view."""
+        for attempt in range(_READS):
+            try:
+                return self._read()
+            except Exception as error:
+                # Another thread's step may take over the buffer of a variable between
+                # fetching and reading it; the new value is there then.
+                if attempt + 1 < _READS and execution.was_donated(error):
+                    continue
+                _name_call(error, self._at)
+                raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read(self) -> np.ndarray:
         value = self._value
-        try:
-            if value.__class__ is Pack:
-                return value.take_host(self._at[1])
-            array = self._array()
-            _refuse_tracer(array)
-            if array.__class__ in (float, int, complex):
-                return np.asarray(array, self._type.dtype)
-            return np.asarray(array)
-        except Exception as error:  # what ran in the background fails when it is read
-            _name_call(error, self._at)
-            raise
+        if value.__class__ is Pack:
+            return value.take_host(self._at[1])
+        array = self._array()
+        _refuse_tracer(array)
+        if array.__class__ in (float, int, complex):
+            return np.asarray(array, self._type.dtype)
+        return np.asarray(array)
 
     def numpy(self) -> np.ndarray:
         """The value as a private NumPy array; writing to it changes nothing else."""
@@ -544,7 +554,8 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
     given = list(index) if isinstance(index, tuple) else [index]
     if sum(part is Ellipsis for part in given) > 1:
         raise OutOfRangeError(
-            "An index can have one `...` only; got two. Write the axes out with `:`."
+            "An index can have one ellipsis `...` only; got two. Write the axes out "
+            "with `:`."
         )
     axes = sum(_axes_of(part) for part in given if part is not Ellipsis)
     if axes > len(shape):
@@ -594,8 +605,8 @@ def _index_parts(part: Any, axis: int, shape: tuple, numbers: list) -> list[tupl
     array = convert(part, name="index")
     if array.dtype == bool and array.shape != shape[axis : axis + array.ndim]:
         raise OutOfRangeError(
-            f"A mask of shape {array.shape} was used on axes of shape "
-            f"{shape[axis : axis + array.ndim]}. Give it their shape."
+            f"A mask of shape {array.shape} was used at axis {axis} of a Tensor of "
+            f"shape {shape}. Give it the shape {shape[axis : axis + array.ndim]}."
         )
     if array.dtype == bool:  # how many are chosen is a shape: it has to be read
         rows = np.nonzero(array._host())
