@@ -203,11 +203,11 @@ def cut_step():
 @pytest.mark.parametrize(
     ("make", "steps"),
     [
-        (plain_step, 2_000),
-        (reading_step, 2_000),
-        (persistent_step, 1_000),
-        (raising_step, 2_000),
-        (cut_step, 200),
+        (plain_step, 1_000),
+        (reading_step, 1_000),
+        (persistent_step, 600),
+        (raising_step, 1_000),
+        (cut_step, 120),
     ],
 )
 def test_memory_is_flat_over_many_steps(make, steps):

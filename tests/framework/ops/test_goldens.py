@@ -1,8 +1,8 @@
 """The ops against the answers of TensorFlow that are stored in `ops.json`."""
 
+import warnings
 from operator import attrgetter
 
-import warnings
 import numpy as np
 import pytest
 
