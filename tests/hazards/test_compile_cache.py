@@ -140,7 +140,7 @@ def test_c4_a_thousand_learning_rates_are_one_program(make):
 
 @pytest.mark.filterwarnings("ignore:jt.op.. has lifted")
 @pytest.mark.filterwarnings("ignore:`captured")
-@pytest.mark.parametrize("count", [30, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(1_000, marks=pytest.mark.full)])
 def test_c5_a_lambda_made_in_a_loop_is_right_every_time(count):
     wrong = []
     for number in range(count):
@@ -649,7 +649,7 @@ def test_c14_different_loops_are_not_taken_for_one(monkeypatch):
             other_step(v, size)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_c14_ten_thousand_batch_shapes(monkeypatch):
     before = resident_bytes()
     v = jt.Variable(np.zeros(3))

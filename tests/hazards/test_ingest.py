@@ -21,7 +21,7 @@ SIDE = 1500
 def counts(few, many):
     """The everyday count, and the full one under the marker `slow`."""
     return pytest.mark.parametrize(
-        "count", [few, pytest.param(many, marks=pytest.mark.slow)]
+        "count", [few, pytest.param(many, marks=pytest.mark.full)]
     )
 
 
@@ -36,10 +36,10 @@ def placed(values, offset):
 
 
 def keep_device_busy():
-    """Queue five programs of some ten milliseconds each."""
+    """Queue five programs of some milliseconds each."""
     turn = jax.jit(lambda x: jax.lax.fori_loop(0, 3, lambda _, y: y @ x * 1e-3, x))
     for _ in range(5):
-        turn(jnp.ones((400, 400)))
+        turn(jnp.ones((256, 256)))
 
 
 @counts(100, 1000)
@@ -56,7 +56,7 @@ def test_a1_the_gradient_uses_what_was_there_at_the_call(count):
 @pytest.mark.filterwarnings("ignore:The loop at")  # four sizes in one loop
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize(
-    "size", [4, 1000, 2**18, pytest.param(2**24, marks=pytest.mark.slow)]
+    "size", [4, 1000, 2**18, pytest.param(2**24, marks=pytest.mark.full)]
 )
 def test_a1_holds_for_every_size_and_alignment(size, offset):
     w = jt.Variable(np.zeros(size, np.float32))

@@ -23,12 +23,12 @@ def chain(count):
 
 
 @pytest.mark.filterwarnings("ignore:.*10,?000")
-@pytest.mark.parametrize("count", [10**5, pytest.param(10**6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [10**5, pytest.param(10**6, marks=pytest.mark.full)])
 def test_b20_a_tape_holds_very_many_calls(count):
     assert chain(count) == (count, count)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore:.*10,?000")
 def test_b20_a_tape_holds_a_hundred_thousand_calls_when_programs_are_compiled():
     jt.config.execution("auto")

@@ -36,7 +36,7 @@ def train(number, steps=20):
 
 
 @pytest.mark.parametrize(
-    ("threads", "runs"), [(16, 2), pytest.param(50, 20, marks=pytest.mark.slow)]
+    ("threads", "runs"), [(16, 2), pytest.param(50, 20, marks=pytest.mark.full)]
 )
 def test_e1_threads_train_as_a_single_one_does(threads, runs):
     """In all 1,000 threads, 50 at a time, when slow tests run."""
