@@ -46,6 +46,7 @@ make_value: Callable[..., Any] = Handle
 
 _clock = itertools.count()
 _MANY = 4
+_ATTEMPTS = 20  # at arguments that other threads update meanwhile
 _reference = weakref.ref
 _bounds = config.bounds
 
@@ -562,13 +563,18 @@ def _run_now(
 ) -> Any:
     """Compute at once, one op as one program."""
     program = op.compiled(options, frozen)
-    try:
-        out = program(*[handle._array() for handle in inputs])
-    except (TypeError, ValueError, RuntimeError) as error:
-        if was_donated(error):  # another thread updated a variable meanwhile
+    out: Any = None
+    for attempt in range(_ATTEMPTS):
+        try:
             out = program(*[handle._array() for handle in inputs])
-        else:
-            raise op.misfit([handle._type for handle in inputs], error) from None
+            break
+        except (TypeError, ValueError, RuntimeError) as error:
+            if attempt + 1 < _ATTEMPTS and was_donated(error):
+                continue  # another thread updated a variable meanwhile
+            misfit = op.misfit([handle._type for handle in inputs], error)
+            if misfit is error:
+                raise
+            raise misfit from None
     if op.writes:
         leaves = jax.tree.leaves(out)
         if any(leaf.__class__ is not ArrayClass for leaf in leaves):
@@ -713,7 +719,7 @@ def _launch_program(
     for number in (*program.donated, *program.kept):
         if values[number].__class__ is Snapshot:
             return False
-    for attempt in range(3):
+    for attempt in range(_ATTEMPTS):
         outcome: list[tuple] = []
         with _updating:  # no other thread writes between the check and the commit
             arguments = _arguments(recording, program, snapshots)
@@ -721,7 +727,7 @@ def _launch_program(
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(program.run, *[(part,) for part in arguments]))
             except (ValueError, RuntimeError) as error:
-                if attempt == 2 or not was_donated(error):
+                if attempt + 1 == _ATTEMPTS or not was_donated(error):
                     _raise_if_lost(recording, program, error)
                     raise
                 _read_anew(recording, program)
