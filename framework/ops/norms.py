@@ -22,7 +22,7 @@ from .conversion import beside, sizes, tensors
 from .reductions import safe_sqrt
 
 _EUCLIDEAN = ("euclidean", "fro")
-_LARGEST_EXPONENT = 120  # 2 ** 120 and its inverse are both normal in float32
+_MARGIN = 7  # how far exponents stay from the ends, so that inverses are normal too
 
 
 def wide(x: jax.Array) -> jax.Array:
@@ -36,16 +36,24 @@ def scales_of(
     """What to multiply by before squaring, and after the root; axes are kept.
 
     Powers of two, so that nothing is rounded, which bring the largest |x| to between
-    2 and 4 (or leave it, where it is 0 or not finite). Multiplied, since XLA divides
-    by multiplying with the inverse, and that of 1e38 is flushed to 0.
+    1 and 2 (or leave it, where it is not finite). Multiplied, since XLA divides by
+    multiplying with the inverse, and that of 1e38 is flushed to 0. Made from the bits
+    of the exponent: `frexp` and `ldexp` take a small training step 10 microseconds.
     """
     keep = axis is not None or len(arrays) == 1
     most = functools.reduce(jnp.maximum, [_largest(x, axis, keep) for x in arrays])
-    is_usable = (most > 0) & jnp.isfinite(most)
-    _, exponent = jnp.frexp(jnp.where(is_usable, most, 2))
-    exponent = jnp.maximum(exponent - 2, -_LARGEST_EXPONENT)
-    one = jnp.ones_like(most)
-    return jnp.ldexp(one, -exponent), jnp.ldexp(one, exponent)
+    layout = jnp.finfo(most.dtype)
+    shift, bias = layout.nmant, layout.maxexp - 1
+    bits = jax.lax.bitcast_convert_type(most, f"int{layout.bits}")
+    exponent = jax.lax.shift_right_logical(bits, bits.dtype.type(shift))
+    usable = jnp.clip(exponent, _MARGIN, 2 * bias - _MARGIN)
+    exponent = jnp.where(exponent > 2 * bias, bias, usable).astype(bits.dtype)
+
+    def power(biased: jax.Array) -> jax.Array:
+        moved = jax.lax.shift_left(biased, biased.dtype.type(shift))
+        return jax.lax.bitcast_convert_type(moved, most.dtype)
+
+    return power(2 * bias - exponent), power(exponent)
 
 
 def _largest(x: jax.Array, axis: Any, keepdims: bool) -> jax.Array:
