@@ -4,8 +4,8 @@ import functools
 import inspect
 import itertools
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -15,19 +15,31 @@ from . import initializers, registry
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .module import Module
 from .recording import execution
-from .recording.node import Handle, current, here
+from .recording.node import Handle, current
 from .recording.tensor import Tensor, TensorLike, convert
 from .variable import Variable
 
-_outermost: ContextVar[int | None] = ContextVar("jaxtape_outermost", default=None)
-_training: ContextVar[bool | None] = ContextVar("jaxtape_training", default=None)
-_call_numbers = itertools.count(1)
+_numbers = itertools.count(1)
 
 
-class _LossesAdded:
-    """Whether any layer ever added a loss; calls are numbered from then on."""
+class _Call:
+    """An outermost call of a layer: what was added in it counts until the next one."""
 
-    ever = False
+    __slots__ = ("is_latest", "number")
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+        self.is_latest = True
+
+
+class _Running(threading.local):
+    """The outermost call that runs in this thread, and its `training`."""
+
+    call: _Call | None = None
+    training: bool | None = None
+
+
+_running = _Running()
 
 
 class Layer(Module):
@@ -63,7 +75,7 @@ class Layer(Module):
         self.activity_regularizer = registry.get("regularizer", activity_regularizer)
         self._input_shape = None if input_shape is None else (None, *input_shape)
         self._penalties: dict[int, tuple[Callable, Variable]] = {}
-        self._added_losses: list[tuple[int, Tensor]] = []
+        self._added_losses: list[tuple[_Call, Tensor]] = []
         self._takes_training = _takes_training(type(self).call)
         self._first_argument, self._training_place, self._default_training = (
             _arguments_of(type(self).call)
@@ -84,15 +96,12 @@ class Layer(Module):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """The outputs of `call`; makes the weights first if there are none."""
-        recording = here.recording
         if (
-            self._is_plain
+            _running.call is not None
+            and self._is_plain
             and self.built
-            and not _LossesAdded.ever
             and not options
-            and recording is not None
-            and recording.depth
-            and recording.task is None
+            and args
             and args[0].__class__ is Tensor
         ):
             return self.call(*args)
@@ -111,42 +120,46 @@ class Layer(Module):
         ]
         if not self.built:
             self._build_once(inputs)
-        token = self._settle_training(options) if self._takes_training else None
+        outer_call, outer_training = _running.call, _running.training
+        if outer_call is None:
+            self._start_call()
+        if self._takes_training:
+            self._settle_training(options)
         recording = current()
-        is_outermost = recording.depth == 0
-        number = _outermost.get()
-        start = None
-        if number is None:
-            number = next(_call_numbers)
-            start = _outermost.set(number)
-        self.__dict__["_last_call"] = number
-        recording.depth += 1
+        is_region = not recording.depth
+        if is_region:
+            recording.depth = 1
         try:
             outputs = self.call(*inputs, **options)
             if self.activity_regularizer is not None:
                 for output in jax.tree.leaves(outputs, is_leaf=_is_handle):
                     self.add_loss(self.activity_regularizer(output))
         finally:
-            current().depth -= 1
-            if token is not None:
-                _training.reset(token)
-            if start is not None:
-                _outermost.reset(start)
-        if is_outermost:
+            _running.call, _running.training = outer_call, outer_training
+            if is_region:
+                current().depth -= 1
+        if is_region:
             execution.run(current())
         return outputs
 
-    def _settle_training(self, options: dict) -> Any:
+    def _start_call(self) -> None:
+        """Note an outermost call; losses added in the one before count no longer."""
+        before = self.__dict__.get("_last_call")
+        if before is not None:
+            before.is_latest = False
+        _running.call = self.__dict__["_last_call"] = _Call()
+
+    def _settle_training(self, options: dict) -> None:
         """Pass `training` down: what was given, else what the caller was given."""
         given = options.get("training")
         if given is None:
-            given = _training.get()
+            given = _running.training
             if given is None:
                 options.pop("training", None)  # the default of `call` holds
                 given = self._default_training
             else:
                 options["training"] = given
-        return _training.set(given)
+        _running.training = given
 
     def _build_once(self, inputs: Sequence[Any]) -> None:
         shapes = [
@@ -212,23 +225,25 @@ class Layer(Module):
 
     def add_loss(self, loss: TensorLike) -> None:
         """Add a scalar to `losses`, until the outermost caller is called again."""
-        _LossesAdded.ever = True
-        number = next(_call_numbers)
-        recent = [(n, t) for n, t in self._added_losses if n > self._oldest_loss()]
-        self.__dict__["_added_losses"] = [*recent, (number, convert(loss))]
-
-    def _oldest_loss(self) -> int:
-        return self.__dict__.get("_last_call", 0)
+        inside = _running.call
+        kept = [
+            (call, earlier)
+            for call, earlier in self._added_losses
+            if call is inside or (inside is None and call.is_latest)
+        ]
+        added = (inside or _Call(), convert(loss))
+        self.__dict__["_added_losses"] = [*kept, added]
 
     @property
     def losses(self) -> list[Tensor]:
         """Penalties on weights, computed now, and losses added in the last call."""
-        parts = self._remembered("_kept_penalties", self._find_penalties)
-        found = [penalty(variable) for penalty, variable in parts if variable.trainable]
-        since = self.__dict__.get("_last_call", 0)
+        penalties = self._remembered("_kept_penalties", self._find_penalties)
+        found = [penalty(v) for penalty, v in penalties if v.trainable]
+        last = self.__dict__.get("_last_call")
+        since = 0 if last is None else last.number
         for module in (self, *self.submodules):
-            for number, loss in module.__dict__.get("_added_losses", ()):
-                if number > since:
+            for call, loss in module.__dict__.get("_added_losses", ()):
+                if call.is_latest and call.number >= since:
                     found.append(loss)
         return found
 

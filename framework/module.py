@@ -2,11 +2,10 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 from typing import Any, ClassVar
 
 from .errors import JaxtapeError
-from .variable import Variable
+from .variable import Trainability, Variable
 
 
 class _Structure:
@@ -146,12 +145,15 @@ class Module:
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that tapes watch, in the order of `variables`."""
-        variables = self._all_variables()
-        types = [*map(_TYPE_OF, variables)]  # they say what is trainable
         kept = self.__dict__.get("_kept_trainable")
-        if kept is None or kept[0] is not variables or kept[1] != types:
-            kept = (variables, types, [v for v in variables if v.trainable])
-            self.__dict__["_kept_trainable"] = kept
+        if (
+            kept is None
+            or kept[0] != _Structure.version
+            or kept[1] != Trainability.changes
+        ):
+            since = (_Structure.version, Trainability.changes)
+            found = [v for v in self._all_variables() if v.trainable]
+            kept = self.__dict__["_kept_trainable"] = (*since, found)
         return kept[2].copy()
 
     @property
@@ -186,7 +188,6 @@ class Module:
         _Structure.changed()
 
 
-_TYPE_OF = attrgetter("_type")
 _TRACKED = (Variable, Module, list, tuple, dict)
 
 

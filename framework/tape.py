@@ -22,12 +22,15 @@ from .errors import (
     WatchError,
 )
 from .recording import execution
-from .recording.node import Handle, Recording, Segment, begin, current
+from .recording.node import Handle, Node, Recording, Segment, begin, current
 from .recording.replay import GRADIENT
 from .recording.segments import Covered, admit, gradient_node, merge, pull_back
+from .recording.signature import TRAINABLE
 from .recording.site import user_level
-from .recording.tensor import TensorLike, convert, from_array
+from .recording.tensor import Tensor, TensorLike, convert, from_array
 from .variable import Variable
+
+_thread_number = threading.get_ident
 
 
 class _Span:
@@ -74,6 +77,8 @@ class GradientTape:
         6.0
     """
 
+    _is_long = False  # `note_length` sets it when it has warned
+
     def __init__(
         self, persistent: bool = False, watch_accessed_variables: bool = True
     ) -> None:
@@ -85,11 +90,10 @@ class GradientTape:
 
     def _clear(self) -> None:
         self._is_spent = False
-        self._is_long = False
         self._spans: list[_Span] = []
         self._watched: dict[int, tuple[Handle, Any, int]] = {}
         self._seen: dict[int, Variable] = {}
-        self._past: list[tuple] = []
+        self._past: list[Variable] = []
 
     def __enter__(self) -> "GradientTape":
         if self._is_active:
@@ -100,28 +104,31 @@ class GradientTape:
         if self._is_spent:
             self._clear()
         recording = current()
-        if not recording.depth:
+        if not recording.depth and not recording.is_new:
             execution.run(recording)
             recording = begin()
         self._is_active = True
-        self._owner = (threading.get_ident(), recording.task)
+        self._owner = (_thread_number(), recording.task)
         recording.depth += 1
         self._open(recording)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._is_active:
-            self._check_owner("left")
+            recording = self._check_owner("left")
             self._is_active = False
             self._close()
-            current().depth -= 1
+            recording.depth -= 1
 
-    def _check_owner(self, what: str) -> None:
-        if self._owner != (threading.get_ident(), current().task):
+    def _check_owner(self, what: str) -> Recording:
+        """The recording of this thread and task, which must be the tape's own."""
+        recording = current()
+        if self._owner != (_thread_number(), recording.task):
             raise TapeError(
                 f"This tape was entered in another thread or task and cannot be {what} "
                 "in this one. Use one tape in each thread or task."
             )
+        return recording
 
     def _open(self, recording: Recording) -> None:
         """Cover what is recorded from here on."""
@@ -218,11 +225,10 @@ class GradientTape:
         """The variables watched so far, in the order they were read."""
         seen = dict(self._seen)
         if self._watches_variables:
-            for candidates in (self._past, map(_candidates, self._spans)):
-                for node, start, stop, owners in candidates:
-                    for number, owner in owners:
-                        if owner.trainable and _is_read(node, start, stop, number):
-                            seen.setdefault(id(owner), owner)
+            read = [variable for span in self._spans for variable in _read_in(span)]
+            for variable in (*self._past, *read):
+                if variable.trainable:
+                    seen.setdefault(id(variable), variable)
         return tuple(seen.values())
 
     def gradient(
@@ -253,7 +259,9 @@ class GradientTape:
         self._check_unspent()
         zeros = unconnected_gradients != "none" and _wants_zeros(unconnected_gradients)
         flat, tree = _flatten(sources, "source")
-        targets, _ = _flatten(target, "target")
+        targets = [target]
+        if target.__class__ is not Tensor:
+            targets, _ = _flatten(target, "target")
         _warn_of_integers(targets, "target")
         _warn_of_integers(flat, "source")
         seeds = _seeds(targets, output_gradients)
@@ -280,7 +288,7 @@ class GradientTape:
     def _spend(self) -> None:
         self._is_spent = True
         if self._watches_variables:
-            self._past = [_candidates(span) for span in self._spans]
+            self._past = [v for span in self._spans for v in _read_in(span)]
         self._spans = []
         self._watched = {}
 
@@ -288,10 +296,19 @@ class GradientTape:
         self, targets: list[Any], seeds: list[Any], sources: list[Any]
     ) -> list[Any]:
         """One gradient for each source, or `None`."""
-        here = current()
+        recording = current()
+        for span in self._spans:
+            if span.place is not recording:
+                break
+        else:
+            return self._record_gradient(recording, targets, seeds, sources)
         for span in self._spans:
             place = span.place
-            if isinstance(place, Recording) and place is not here and place.is_waiting:
+            if (
+                isinstance(place, Recording)
+                and place is not recording
+                and place.is_waiting
+            ):
                 raise TapeError(
                     "This tape recorded in another thread or task, and what it "
                     "recorded has not run yet. Read the target there first, or ask "
@@ -301,7 +318,6 @@ class GradientTape:
         if segments:
             if self._may_split(segments):
                 return self._pull_back_segments(targets, seeds, sources)
-            recording = current()
             tapes = {self, *recording.live_tapes()}
             if self._is_persistent and not self._is_active and len(tapes) == 1:
                 return self._differentiate_copy(targets, seeds, sources)
@@ -370,15 +386,16 @@ class GradientTape:
         sources: list[Any],
     ) -> list[Any]:
         """Add the gradient to the recording as one call."""
-        goals = tuple([_number_in(recording, handle) for handle in targets])
+        goals = [_number_in(recording, handle) for handle in targets]
+        seeded = [None if s is None else _number_in(recording, s) for s in seeds]
         key = (
             GRADIENT,
             self._place_in(recording),
-            self._watched_in(recording),
+            self._watched_in(recording) if self._watched else (),
             self._watches_variables,
-            goals,
-            tuple([None if s is None else _number_in(recording, s) for s in seeds]),
-            tuple([_reads(recording, source) for source in sources]),
+            tuple(goals),
+            tuple(seeded),
+            _reads(recording, sources),
         )
         node = recording.node
         if node is None:
@@ -396,8 +413,6 @@ class GradientTape:
 
     def _watched_in(self, place: Recording | Segment) -> tuple[tuple[int, int], ...]:
         """`(number, since)` of what was watched, as a recording numbers it."""
-        if not self._watched:
-            return ()
         return tuple(
             (number, since if where is place else 0)
             for handle, where, since in self._watched.values()
@@ -435,31 +450,42 @@ def _number_in(recording: Recording, handle: Handle) -> int:
     return numbers[-1]
 
 
-def _reads(recording: Recording, source: Handle) -> tuple[int, ...]:
-    """Every number of a source: all reads of a variable."""
-    at = source._at
-    if at[0] is recording and not recording.taps:
-        return (at[1],)
-    return tuple(recording.numbers_of(source))
+def _reads(recording: Recording, sources: list[Handle]) -> tuple[tuple[int, ...], ...]:
+    """Every number of each source: all reads of a variable."""
+    found: list[tuple[int, ...]] = []
+    is_simple = not recording.taps
+    for source in sources:
+        at = source._at
+        if is_simple and at[0] is recording:
+            found.append((at[1],))
+        else:
+            found.append(tuple(recording.numbers_of(source)))
+    return tuple(found)
 
 
-def _candidates(span: _Span) -> tuple[Any, int, int, list[tuple[int, Variable]]]:
-    """The variables in a recording, and what is needed to tell which were read."""
-    owners = [
-        (number, owner)
-        for number, owner in span.place.owners.items()
-        if isinstance(owner, Variable)
-    ]
-    return span.place.node, span.start, span.end(), owners
+def _read_in(span: _Span) -> list[Variable]:
+    """The variables that the covered calls read, trainable when they did."""
+    place = span.place
+    if place.node is None:
+        return []
+    part = (span.start, span.end())
+    known = place.node.reads
+    if known is None:
+        known = place.node.reads = {}
+    numbers = known.get(part)
+    if numbers is None:
+        numbers = known[part] = _variables_read(place.node, *part)
+    owners: dict[int, Any] = place.owners
+    return [owners[n] for n in numbers if isinstance(owners[n], Variable)]
 
 
-def _is_read(node: Any, start: int, stop: int, number: int) -> bool:
-    """Whether a covered call takes that variable."""
-    while node is not None and node.parent is not None:
-        if start <= node.first < stop and number in node.inputs:
-            return True
-        node = node.parent
-    return False
+def _variables_read(node: Node, start: int, stop: int) -> tuple[int, ...]:
+    """Numbers of the trainable arguments that calls from `start` to `stop` take."""
+    path = node.path()
+    leaves = [leaf for step in path for leaf in step.leaves]
+    trainable = {number for number, kind in leaves if kind.role == TRAINABLE}
+    taken = {n for s in path if start <= s.first < stop for n in s.inputs}
+    return tuple(sorted(trainable & taken))
 
 
 def _flatten(structure: Any, role: str) -> tuple[list[Any], Any]:

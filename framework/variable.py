@@ -17,7 +17,7 @@ from .recording.execution import call
 from .recording.home import Home
 from .recording.ingest import private_array
 from .recording.node import NOWHERE, current
-from .recording.signature import plain_type, trainable_type, type_of
+from .recording.signature import TRAINABLE, plain_type, trainable_type, type_of
 from .recording.tensor import (
     ArrayLike,
     Tensor,
@@ -28,6 +28,12 @@ from .recording.tensor import (
 )
 
 _copy = jax.jit(jnp.copy)
+
+
+class Trainability:
+    """A count of all changes of which variables are trainable."""
+
+    changes = 0
 
 
 class Variable(ArrayLike):
@@ -107,12 +113,13 @@ class Variable(ArrayLike):
     @property
     def trainable(self) -> bool:
         """Whether tapes watch it without being told."""
-        return self._type is not plain_type(self._type)
+        return self._type.role == TRAINABLE
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         kind = plain_type(self._type)
         self._flush_if_recorded()
+        Trainability.changes += 1
         self._type = trainable_type(kind) if value else kind
 
     def _flush_if_recorded(self) -> None:

@@ -189,23 +189,11 @@ class Optimizer(Module):
         self._apply(gradients, variables)
 
     def _apply(self, gradients: Sequence[Any], variables: Sequence[Variable]) -> None:
-        for gradient in gradients:
-            if gradient is None:
-                gradients, variables = self._connected(gradients, variables)
-                break
-        self._update(gradients, variables)
-
-    def _connected(
-        self, gradients: Sequence[Any], variables: Sequence[Variable]
-    ) -> tuple[list[Any], list[Variable]]:
-        """Those with a gradient; warns of the others at the user's line."""
-        pairs = list(zip(gradients, variables, strict=True))
-        kept = [pair for pair in pairs if pair[0] is not None]
-        self._warn_of_none(gradients, variables, bool(kept))
-        return [gradient for gradient, _ in kept], [variable for _, variable in kept]
-
-    def _update(self, gradients: Sequence[Any], variables: Sequence[Variable]) -> None:
         """Record the update of all variables as one call, and run the step."""
+        for gradient in gradients:
+            if gradient.__class__ is not Tensor:
+                gradients, variables = self._taken_in(gradients, variables)
+                break
         key = tuple(map(id, variables))
         update = self._updates.get(key)
         if update is None:
@@ -213,13 +201,19 @@ class Optimizer(Module):
                 _check_variable(variable)
             self.build(variables)
             update = self._updates.setdefault(key, self._plan(variables))
-        inputs = [
-            g if g.__class__ is Tensor else convert(g, name="gradient")
-            for g in gradients
-        ]
-        if self._schedule is None and self._rate is not None:
-            inputs.append(self._rate)
-        update.run(self.iterations, inputs)
+        rate = () if self._schedule is not None or self._rate is None else (self._rate,)
+        update.run(self.iterations, (*gradients, *rate))
+
+    def _taken_in(
+        self, gradients: Sequence[Any], variables: Sequence[Variable]
+    ) -> tuple[list[Any], list[Variable]]:
+        """Those with a gradient, as Tensors; warns of the others at the user's line."""
+        pairs = list(zip(gradients, variables, strict=True))
+        kept = [pair for pair in pairs if pair[0] is not None]
+        if len(kept) < len(pairs):
+            self._warn_of_none(gradients, variables, bool(kept))
+        arrays = [convert(gradient, name="gradient") for gradient, _ in kept]
+        return arrays, [variable for _, variable in kept]
 
     def _plan(self, variables: Sequence[Variable]) -> Update:
         slots = [self._slots[id(variable)] for variable in variables]

@@ -5,7 +5,7 @@ an update rule that works element by element runs once for a whole home.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import numpy as np
 from ..framework import config
 from ..framework.errors import ShapeError
 from ..framework.recording import execution
+from ..framework.recording.home import Home
 from ..framework.recording.node import current
 from ..framework.recording.op import Op
 from ..framework.recording.tensor import convert
@@ -47,11 +48,11 @@ class Update:
             _units(variables, slots)
             if uses_homes
             else [
-                (v, own, [n])
+                _Unit(v, own, [n])
                 for n, (v, own) in enumerate(zip(variables, slots, strict=True))
             ]
         )
-        self._targets = [part for target, own, _ in units for part in (target, *own)]
+        self._targets = [part for unit in units for part in (unit.target, *unit.slots)]
         rule = _Rule(change, variables, units)
         self._op = Op(
             f"{name}.apply_gradients",
@@ -59,7 +60,7 @@ class Update:
             writes=tuple((n, n) for n in range(1 + len(self._targets))),
         )
 
-    def run(self, iterations: Variable, inputs: list[Any]) -> None:
+    def run(self, iterations: Variable, inputs: Sequence[Any]) -> None:
         """Record the update, and run the step that it ends.
 
         Args:
@@ -74,32 +75,56 @@ class Update:
         execution.update(self._op, (iterations, *self._targets, *inputs))
 
 
+class _Unit(NamedTuple):
+    """What is updated at once: a variable, or a home as a whole.
+
+    Attributes:
+        target: The variable, or the home of the variables.
+        slots: Its slots: variables or homes.
+        positions: Which variables these are.
+        num_inside: How many slots of each variable live in the same home, behind the
+            variables and laid out like them.
+    """
+
+    target: Any
+    slots: Sequence[Any]
+    positions: list[int]
+    num_inside: int = 0
+
+
 class _Rule:
     """The computation of an update: structure only, since programs keep it alive."""
 
     def __init__(
-        self, change: Callable, variables: Sequence[Variable], units: Sequence[tuple]
+        self,
+        change: Callable,
+        variables: Sequence[Variable],
+        units: Sequence[_Unit],
     ) -> None:
         self._change = change
         self._kinds = [(v.name, v.shape, v.dtype) for v in variables]
         self._units = [
             (
-                target._type.dtype,
-                [part._type.dtype for part in own],
-                positions,
-                isinstance(target, Variable),
-                target.constraint if isinstance(target, Variable) else None,
+                unit.target._type.dtype,
+                [part._type.dtype for part in unit.slots],
+                unit.positions,
+                unit.num_inside,
+                isinstance(unit.target, Variable),
+                getattr(unit.target, "constraint", None),
             )
-            for target, own, positions in units
+            for unit in units
         ]
 
     def compute(self, step: jax.Array, *arrays: jax.Array) -> list[jax.Array]:
         """New values of `iterations`, and of all targets and slots, in order."""
         left = list(arrays)
         values, slots = [], []
-        for _, kinds, _, _, _ in self._units:
-            values.append(left.pop(0))
-            slots.append([left.pop(0) for _ in kinds])
+        for _, kinds, _, num_inside, _, _ in self._units:
+            value, inside = left.pop(0), []
+            if num_inside:
+                value, *inside = jnp.split(value, 1 + num_inside)
+            values.append(value)
+            slots.append([*inside, *(left.pop(0) for _ in kinds)])
         gradients = self._checked(left[: len(self._kinds)])
         rates = left[len(self._kinds) :]
         new_values, new_slots = self._change(
@@ -107,10 +132,13 @@ class _Rule:
         )
         results = [jnp.minimum(step, _MAX_STEP - 1) + 1]
         for unit, value, state in zip(self._units, new_values, new_slots, strict=True):
-            dtype, kinds, _, _, constraint = unit
+            dtype, kinds, _, num_inside, _, constraint = unit
             value = value.astype(dtype)
             if constraint is not None:
                 value = convert(constraint(convert(value)))._array()
+            if num_inside:
+                value = jnp.concatenate([value, *(new.astype(dtype) for new in state)])
+                state = ()
             results.append(value)
             results.extend(
                 new.astype(kind) for new, kind in zip(state, kinds, strict=True)
@@ -141,12 +169,16 @@ class _Rule:
             gradients[positions[0]]
             if is_single
             else jnp.concatenate([jnp.ravel(gradients[n]) for n in positions])
-            for _, _, positions, is_single, _ in self._units
+            for _, _, positions, _, is_single, _ in self._units
         ]
 
 
 def settle(variables: Sequence[Variable], slots: Sequence[list[Variable]]) -> None:
-    """Let small variables live together, and each of their slots likewise."""
+    """Let small variables live together, and each of their slots likewise.
+
+    A few thousand elements share one home with all their slots, since an array costs
+    a launch more than copying them; above that copying would cost more.
+    """
     groups: dict[tuple, list[tuple[Variable, list[Variable]]]] = {}
     filled: dict[tuple, int] = {}
     for variable, own in zip(variables, slots, strict=True):
@@ -157,10 +189,13 @@ def settle(variables: Sequence[Variable], slots: Sequence[list[Variable]]) -> No
         chunk = filled[kind] // config.bounds.home_size
         groups.setdefault((*kind, chunk), []).append((variable, own))
     for group in groups.values():
-        if len(group) > 1:
-            execution.move_in([variable for variable, _ in group])
-            for parts in zip(*(own for _, own in group), strict=True):
-                execution.move_in(parts)
+        parts = [[variable for variable, _ in group]]
+        parts += map(list, zip(*(own for _, own in group), strict=True))
+        if sum(variable.size for variable in parts[0]) <= config.bounds.packed_size:
+            parts = [[variable for part in parts for variable in part]]
+        for part in parts:
+            if len(part) > 1:
+                execution.move_in(part)
 
 
 def _is_movable(variable: Variable, slots: list[Variable]) -> bool:
@@ -178,32 +213,39 @@ def _is_movable(variable: Variable, slots: list[Variable]) -> bool:
 
 def _units(
     variables: Sequence[Variable], slots: Sequence[list[Variable]]
-) -> list[tuple[Any, list[Any], list[int]]]:
-    """`(target, slots, positions)`: homes that are updated as a whole, or variables."""
+) -> list[_Unit]:
+    """What can be updated at once: homes as a whole, else single variables."""
     place = {id(variable): number for number, variable in enumerate(variables)}
-    units: list[tuple[Any, list[Any], list[int]]] = []
+    units: list[_Unit] = []
     seen: set[int] = set()
     for variable, own in zip(variables, slots, strict=True):
         home = variable._home
         if home is not None and id(home) in seen:
             continue
-        if home is not None and _is_whole(home, place, slots):
-            seen.add(id(home))
-            positions = [place[id(member)] for member in home.members]
-            units.append((home, [slot._home for slot in own], positions))
+        unit = None if home is None else _whole(home, place, slots)
+        if unit is None:
+            unit = _Unit(variable, own, [place[id(variable)]])
         else:
-            units.append((variable, own, [place[id(variable)]]))
+            seen.add(id(home))
+        units.append(unit)
     return units
 
 
-def _is_whole(
-    home: Any, place: dict[int, int], slots: Sequence[list[Variable]]
-) -> bool:
-    """Whether all members are updated, and their slots live in homes laid out alike."""
-    if any(id(member) not in place for member in home.members):
-        return False
-    for parts in zip(*(slots[place[id(m)]] for m in home.members), strict=True):
-        slot_home = parts[0]._home
-        if slot_home is None or not slot_home.is_home_of(parts):
-            return False
-    return True
+def _whole(
+    home: Home, place: dict[int, int], slots: Sequence[list[Variable]]
+) -> _Unit | None:
+    """A home whose members are all updated, with their slots laid out like them."""
+    positions = [place[id(m)] for m in home.members if id(m) in place]
+    members = home.members[: len(positions)]
+    if any(id(member) not in place for member in members):
+        return None
+    layers = list(zip(*(slots[position] for position in positions), strict=True))
+    if home.is_home_of([*members, *(slot for layer in layers for slot in layer)]):
+        return _Unit(home, (), positions, len(layers))
+    if len(positions) < len(home.members):
+        return None
+    homes = [layer[0]._home for layer in layers]
+    for slot_home, layer in zip(homes, layers, strict=True):
+        if slot_home is None or not slot_home.is_home_of(layer):
+            return None
+    return _Unit(home, homes, positions)

@@ -99,8 +99,9 @@ class Program:
     Attributes:
         layout: Which arguments it cuts out of homes.
         members: For each home a number that stands for it, overwritten ones first.
-        num_overwritten: How many homes it overwrites.
+        overwritten, num_overwritten: Those of the homes it overwrites; how many.
         donated, kept: Numbers of the other arguments, overwritten and read only.
+        alone: All of these, which live in no home.
         numbers: The Python numbers among the arguments, which travel together.
         places: Where each wanted result comes out: an index among those that travel
             alone, `None` for one in the pack, negative for new variable values.
@@ -109,12 +110,14 @@ class Program:
     """
 
     __slots__ = (
+        "alone",
         "donated",
         "kept",
         "layout",
         "members",
         "num_overwritten",
         "numbers",
+        "overwritten",
         "packed",
         "places",
         "run",
@@ -137,12 +140,14 @@ class Program:
         self.members = [
             next(n for n, spot in spots.items() if spot[0] == group) for group in groups
         ]
+        self.overwritten = self.members[: self.num_overwritten]
         self.donated = [n for n in written if n not in spots]
         others = [n for n in leaves if n not in spots and n not in written]
         self.numbers = _Numbers(
             [n for n in others if _is_typed_scalar(types[n])], types
         )
         self.kept = [n for n in others if not _is_typed_scalar(types[n])]
+        self.alone = [*self.donated, *self.kept]
         finals = [written[number] for number in self.donated]
         own = {final: -1 - i for i, final in enumerate(finals)}
         alone, shared = _sort_results(sorted(wanted.difference(own)), types)
@@ -566,7 +571,7 @@ def _run_now(
     out: Any = None
     for attempt in range(_ATTEMPTS):
         try:
-            out = program(*[handle._array() for handle in inputs])
+            out = program(*map(_argument, inputs))
             break
         except (TypeError, ValueError, RuntimeError) as error:
             if attempt + 1 < _ATTEMPTS and was_donated(error):
@@ -585,6 +590,14 @@ def _run_now(
     if isinstance(out, jax.Array):
         return make_value(out)
     return jax.tree.map(make_value, out)
+
+
+def _argument(handle: Handle) -> Any:
+    """A value as `replay_op_by_op` hands it over, so that the program is the same."""
+    value = handle._array()
+    if value.__class__ is float and not handle._type.weak_type:
+        return handle._type.dtype.type(value)
+    return value
 
 
 @contextlib.contextmanager
@@ -611,25 +624,18 @@ def run(recording: Recording) -> None:
         ExecutionError: if the program cannot be compiled or run. Variables then have
             the values from before the recording, unless the message says otherwise.
     """
-    if recording.node is None or recording.node.parent is None:
+    node = recording.node
+    if node is None or node.parent is None:
         return
-    missing = recording.node.end - len(recording.values)
+    missing = node.end - len(recording.values)
     if missing > 0:  # a call was interrupted before its results were noted
         recording.values.extend([nobody] * missing)
     with recording.guard:
         segment = _hand_over(recording)
         try:
-            _launch(recording, segment)
+            _launch(recording, node, segment)
         finally:
-            recording.is_done = True
-            recording.values = []
-            recording.known = {}
-            recording.owners = {}
-            recording.held = []
-            recording.absorbed = {}
-            recording.taps = {}
-            recording.origins = {}
-            recording.writes = {}
+            recording.finish()
 
 
 def _hand_over(recording: Recording) -> Segment | None:
@@ -642,30 +648,30 @@ def _hand_over(recording: Recording) -> Segment | None:
     return segment
 
 
-def _launch(recording: Recording, segment: Segment | None) -> None:
-    values = recording.values
-    assert recording.node is not None
-    slot: Slot | None = recording.node.slot
+def _launch(recording: Recording, node: Node, segment: Segment | None) -> None:
+    slot: Slot | None = node.slot
     if slot is None or slot.is_dropped:
         slot = slots.find(recording)
     slot.used = next(_clock)
-    held = [
-        (number, handle)
-        for number in slot.results
-        if (handle := values[number]()) is not None
-    ]
+    values = recording.values
+    alive, handles = [], []
+    for number in slot.results:
+        handle = values[number]()
+        if handle is not None:
+            alive.append(number)
+            handles.append(handle)
     if segment is not None:
         origin = _reference(segment)
-        for number, handle in held:
+        for number, handle in zip(alive, handles, strict=True):
             handle._origin = (origin, number)
     try:
         if recording.is_traced:
-            _launch_in_trace(recording, slot, held)
+            _launch_in_trace(recording, slot, alive, handles)
         elif recording.settings == settings():
-            _launch_here(recording, slot, held)
+            _launch_here(recording, slot, alive, handles)
         else:  # under the settings that its calls were made under
             with applied(recording.settings):
-                _launch_here(recording, slot, held)
+                _launch_here(recording, slot, alive, handles)
     except Exception as error:
         _name_place(error, slot.path)
         recording.failure = error
@@ -685,47 +691,48 @@ def _name_place(error: Exception, path: Sequence[Node]) -> None:
 
 
 def _launch_here(
-    recording: Recording, slot: Slot, held: Sequence[tuple[int, Handle]]
+    recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
 ) -> None:
     """Run by a program that is there, by a new one, or op by op."""
-    alive = [number for number, _ in held]
     program = slot.find(alive)
-    if program is not None and _launch_program(recording, program, held):
+    if program is not None and _launch_program(recording, program, alive, handles):
         return
     if program is None and not slot.is_hot():
         slot.asked = frozenset(alive)
-        _launch_op_by_op(recording, slot, held)
+        _launch_op_by_op(recording, slot, alive, handles)
         return
     note_sizes(slot.path)
     start = time.perf_counter()
     program = slot.compile(recording, alive)
-    launched = _launch_program(recording, program, held)
+    launched = _launch_program(recording, program, alive, handles)
     note_duration(slot.path, time.perf_counter() - start)
     assert launched, "a program fits the arguments that it was compiled for"
 
 
 def _launch_program(
-    recording: Recording, program: Program, held: Sequence[tuple[int, Handle]]
+    recording: Recording, program: Program, alive: list[int], handles: list[Handle]
 ) -> bool:
     """Run a program; false if arguments live elsewhere than it expects."""
     values, owners = recording.values, recording.owners
     snapshots = [values[number] for number in program.members]
     for number, group, start in program.layout:
         value = values[number]
-        if value.__class__ is not Snapshot or value is not snapshots[group]:
+        if (
+            value is not snapshots[group]
+            or value.__class__ is not Snapshot
+            or owners[number]._start != start
+        ):
             return False
-        if owners[number]._start != start:
-            return False
-    for number in (*program.donated, *program.kept):
+    for number in program.alone:
         if values[number].__class__ is Snapshot:
             return False
+    outcome: list[tuple] = []
     for attempt in range(_ATTEMPTS):
-        outcome: list[tuple] = []
         with _updating:  # no other thread writes between the check and the commit
             arguments = _arguments(recording, program, snapshots)
             try:
                 # One C call launches and keeps the results: no signal comes between.
-                outcome.extend(map(program.run, *[(part,) for part in arguments]))
+                outcome.extend(map(program.run, *arguments))
             except (ValueError, RuntimeError) as error:
                 if attempt + 1 == _ATTEMPTS or not was_donated(error):
                     _raise_if_lost(recording, program, error)
@@ -734,7 +741,7 @@ def _launch_program(
                 snapshots = [values[number] for number in program.members]
             finally:
                 if outcome:
-                    _commit(recording, program, held, *outcome[0])
+                    _commit(recording, program, alive, handles, *outcome[0])
         if outcome:
             break
     return True
@@ -745,26 +752,32 @@ _updating = threading.RLock()
 
 def _arguments(
     recording: Recording, program: Program, snapshots: Sequence[Snapshot]
-) -> tuple[list, list, list, list, list]:
-    """What a program takes; what it overwrites is copied if anyone else sees it."""
+) -> tuple[tuple[list], ...]:
+    """What a program takes; what it overwrites is copied if anyone else sees it.
+
+    Each list stands in a tuple of its own, as `map` takes the arguments of one call.
+    """
     values, owners = recording.values, recording.owners
     count = program.num_overwritten
-    safe = config.switches.safe_steps
-    homes = []
-    for number in program.members[:count]:
+    is_safe = config.switches.safe_steps
+    homes, overwritten = [], []
+    for number in program.overwritten:
         home = owners[number]._home
         snapshot = home._value
-        is_ours = home._may_donate(snapshot) and not safe
+        is_ours = home._may_donate(snapshot) and not is_safe
         homes.append(snapshot.array if is_ours else _copy(snapshot.array))
-    overwritten = []
     for number in program.donated:
         owner = owners[number]
         value = owner._value
-        is_ours = owner._may_donate(value) and not safe
+        is_ours = owner._may_donate(value) and not is_safe
         overwritten.append(value if is_ours else _copy(value))
-    read = [snapshot.array for snapshot in snapshots[count:]]
-    kept = [values[number] for number in program.kept]
-    return homes, overwritten, read, kept, program.numbers.packed(values)
+    return (
+        (homes,),
+        (overwritten,),
+        ([snapshot.array for snapshot in snapshots[count:]],),
+        ([values[number] for number in program.kept],),
+        (program.numbers.packed(values),),
+    )
 
 
 def was_donated(error: Exception) -> bool:
@@ -810,7 +823,8 @@ _copy = jax.jit(jnp.copy)
 def _commit(
     recording: Recording,
     program: Program,
-    held: Sequence[tuple[int, Handle]],
+    alive: list[int],
+    handles: list[Handle],
     homes: Sequence[Any],
     finals: Sequence[Any],
     alone: Sequence[Any],
@@ -818,12 +832,12 @@ def _commit(
 ) -> None:
     """Give variables and handles their values."""
     owners, places = recording.owners, program.places
-    for number, array in zip(program.members, homes, strict=False):
+    for number, array in zip(program.overwritten, homes, strict=True):
         owners[number]._home._write(array)
     for number, value in zip(program.donated, finals, strict=True):
         owners[number]._write(value)
     pack = Pack(buffers, program.packed) if buffers else None
-    for number, handle in held:
+    for number, handle in zip(alive, handles, strict=True):
         place = places[number]
         if place is None:
             handle._value = pack
@@ -858,34 +872,33 @@ def leaf_values(
 
 
 def _launch_op_by_op(
-    recording: Recording, slot: Slot, held: Sequence[tuple[int, Handle]]
+    recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
 ) -> None:
     variables, finals = final_writes(slot.path)
     owners = recording.owners
-    wanted = [number for number, _ in held]
     with _updating if variables else contextlib.nullcontext():
         for number in variables:  # another thread may have written meanwhile
             recording.values[number] = owners[number]._admitted()
         values = leaf_values(slot.path, recording.values, owners)
-        replay_op_by_op(needed(slot.path, [*wanted, *finals]), values)
+        replay_op_by_op(needed(slot.path, [*alive, *finals]), values)
         for number, final in zip(variables, finals, strict=True):
             owners[number]._write(values[final])
-            if final in wanted:
+            if final in alive:
                 owners[number]._share()
-    for number, handle in held:
+    for number, handle in zip(alive, handles, strict=True):
         handle._value = values[number]
 
 
 def _launch_in_trace(
-    recording: Recording, slot: Slot, held: Sequence[tuple[int, Handle]]
+    recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
 ) -> None:
     """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers."""
     values = leaf_values(slot.path, recording.values, recording.owners)
     variables, _finals = final_writes(slot.path)
     if variables:
         _refuse_write_in_trace()
-    replay(needed(slot.path, [number for number, _ in held]), values)
-    for number, handle in held:
+    replay(needed(slot.path, alive), values)
+    for number, handle in zip(alive, handles, strict=True):
         handle._value = values[number]
 
 

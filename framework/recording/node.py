@@ -70,8 +70,8 @@ class Handle:
 NOWHERE: tuple[None, int] = (None, 0)
 
 
-def nobody() -> None:
-    """Stands where a result has no handle: a weak reference that is already dead."""
+nobody: Any = weakref.ref(Handle())
+"""Stands where a result has no handle: a weak reference that is already dead."""
 
 
 class Node:
@@ -89,6 +89,7 @@ class Node:
         site: The user's line that recorded it first.
         children: The calls that have followed, by their key.
         slot: What execution keeps for the recordings that end here.
+        reads: What tapes found out about ranges of the path to here.
     """
 
     __slots__ = (
@@ -103,6 +104,7 @@ class Node:
         "options",
         "outputs",
         "parent",
+        "reads",
         "site",
         "slot",
         "tree",
@@ -133,6 +135,7 @@ class Node:
         self.site = user_site() if parent else None
         self.children: dict[tuple, Node] = {}
         self.slot: Any = None
+        self.reads: dict[tuple[int, int], tuple[int, ...]] | None = None
 
     def path(self) -> "list[Node]":
         """The calls from the first to this one."""
@@ -336,7 +339,8 @@ class Recording(_Numbering):
                 return number
         value = handle._value
         if value.__class__ not in concrete_classes:
-            value = handle._admitted()
+            # The home that a variable lives in is cut inside the program.
+            value = value._value if isinstance(value, Handle) else handle._admitted()
             if value.__class__ not in concrete_classes:
                 self.is_traced = True
         values = self.values
@@ -380,9 +384,21 @@ class Recording(_Numbering):
         return numbers
 
     @property
+    def is_new(self) -> bool:
+        """Whether nothing has been recorded here, by a tape or by a call."""
+        return self.node is None and not self.tapes and not self.values
+
+    @property
     def is_waiting(self) -> bool:
         """Whether there are calls that have not run."""
         return not self.is_done and self.node is not None and self.node.length > 0
+
+    def finish(self) -> None:
+        """Let go of everything: it has run, or failed to."""
+        self.is_done = True
+        self.values, self.held = [], []
+        self.known, self.owners, self.absorbed = {}, {}, {}
+        self.taps, self.origins, self.writes = {}, {}, {}
 
     def live_tapes(self) -> list[Any]:
         """The tapes that cover some of these calls and may still ask for them."""

@@ -78,9 +78,8 @@ def tensor_type(
 
 def type_of(value: Any) -> TensorType:
     """The type of a JAX array, tracer, NumPy array or `jax.ShapeDtypeStruct`."""
-    return tensor_type(
-        tuple(value.shape), value.dtype, bool(getattr(value, "weak_type", False))
-    )
+    key = (value.shape, value.dtype, getattr(value, "weak_type", False), PLAIN)
+    return _INTERNED.get(key) or tensor_type(*key)
 
 
 def plain_type(kind: TensorType) -> TensorType:
