@@ -4,6 +4,7 @@ At a kink the derivative is TensorFlow's: that of relu at 0 is 0.
 """
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -212,6 +213,27 @@ for _function in (
     registry.register("activation", _function.__name__, _function)
 registry.register("activation", "swish", silu)
 registry.register("activation", "hard_swish", hard_silu)
+
+
+formulas: dict[Any, Callable[[jax.Array], jax.Array]] = {
+    linear: lambda x: x,
+    softmax: jax.nn.softmax,
+    log_softmax: jax.nn.log_softmax,
+    **{
+        function: op.function
+        for function, op in (
+            (relu, _RELU),
+            (relu6, _RELU6),
+            (sigmoid, _SIGMOID),
+            (tanh, _TANH),
+            (softplus, _SOFTPLUS),
+            (elu, _ELU),
+            (selu, _SELU),
+            (silu, _SILU),
+        )
+    },
+}
+"""What some activations compute, for a layer that makes one op of it and its own."""
 
 
 def get(identifier: Any) -> Any:

@@ -82,7 +82,6 @@ class _Lifted:
             self.name,
             lambda *arrays, plan: plan.traced(*arrays),
             is_user=is_user,
-            follows_settings=True,
         )
         self.structural: frozenset[str] = frozenset()
         self.plans: Cache[Plan] = Cache(lambda: _PLANS)

@@ -4,10 +4,11 @@ A tape does no bookkeeping per op. It knows which ranges of which recordings it 
 and what was watched from where on; a gradient is one more recorded call.
 """
 
+import itertools
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Container
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -22,9 +23,18 @@ from .errors import (
     WatchError,
 )
 from .recording import execution
-from .recording.node import Handle, Node, Recording, Segment, begin, current
+from .recording.merging import Merged, forget_copies, gradient_node, merge
+from .recording.node import (
+    Handle,
+    Node,
+    Recording,
+    Segment,
+    begin,
+    current,
+    getter,
+)
 from .recording.replay import GRADIENT
-from .recording.segments import Covered, admit, gradient_node, merge, pull_back
+from .recording.segments import Covered, admit, pull_back
 from .recording.signature import TRAINABLE
 from .recording.site import user_level
 from .recording.tensor import Tensor, TensorLike, convert, from_array
@@ -50,6 +60,15 @@ class _Span:
         if isinstance(self.place, Segment):
             return self.place.node.end
         return len(self.place.values)
+
+    def moved(self, merged: Merged) -> "_Span":
+        """The same calls where they were recorded once more."""
+        if self.place not in merged:
+            return self
+        span = _Span(merged.whole, merged.place(self.place, self.start))
+        if self.stop is not None:
+            span.stop = merged.place(self.place, self.stop)
+        return span
 
 
 class GradientTape:
@@ -93,7 +112,7 @@ class GradientTape:
         self._spans: list[_Span] = []
         self._watched: dict[int, tuple[Handle, Any, int]] = {}
         self._seen: dict[int, Variable] = {}
-        self._past: list[Variable] = []
+        self._past: list[Sequence[Variable]] = []
 
     def __enter__(self) -> "GradientTape":
         if self._is_active:
@@ -156,25 +175,14 @@ class GradientTape:
         if goes_on and self._is_active and after is not None:
             self._open(after)
 
-    def _move(
-        self,
-        place_of: Callable[[Any, int], int],
-        parts: Container[Any],
-        whole: Recording,
-    ) -> None:
-        """Parts that this tape covers were recorded again, as parts of `whole`."""
-        for span in self._spans:
-            if span.place in parts:
-                span.start = place_of(span.place, span.start)
-                if span.stop is not None:
-                    span.stop = place_of(span.place, span.stop)
+    def _move(self, merged: Merged) -> None:
+        """Parts that this tape covers were recorded once more, as one recording."""
+        self._spans = [span.moved(merged) for span in self._spans]
         for name, (handle, place, since) in list(self._watched.items()):
-            if place in parts:
-                self._watched[name] = (handle, whole, place_of(place, since))
-        for span in self._spans:
-            if span.place in parts:
-                span.place = whole
-        whole.tapes.append(weakref.ref(self))
+            if place in merged:
+                moved = (handle, merged.whole, merged.place(place, since))
+                self._watched[name] = moved
+        merged.whole.tapes.append(weakref.ref(self))
 
     def watch(self, tensor: TensorLike) -> None:
         """Follow a Tensor or Variable (or a nested structure of them) from here on.
@@ -225,8 +233,8 @@ class GradientTape:
         """The variables watched so far, in the order they were read."""
         seen = dict(self._seen)
         if self._watches_variables:
-            read = [variable for span in self._spans for variable in _read_in(span)]
-            for variable in (*self._past, *read):
+            reads = (*self._past, *map(_read_in, self._spans))
+            for variable in itertools.chain.from_iterable(reads):
                 if variable.trainable:
                     seen.setdefault(id(variable), variable)
         return tuple(seen.values())
@@ -256,15 +264,24 @@ class GradientTape:
             ArgumentError: for an unknown `unconnected_gradients`.
             ArgumentTypeError: for a target or source that is no Tensor or Variable.
         """
-        self._check_unspent()
+        if self._is_spent:
+            raise TapeError(
+                "This tape has given its gradient and let go of what it recorded. "
+                "Ask for everything in one call, or record with "
+                "jt.GradientTape(persistent=True)."
+            )
         zeros = unconnected_gradients != "none" and _wants_zeros(unconnected_gradients)
         flat, tree = _flatten(sources, "source")
         targets = [target]
         if target.__class__ is not Tensor:
             targets, _ = _flatten(target, "target")
-        _warn_of_integers(targets, "target")
-        _warn_of_integers(flat, "source")
-        seeds = _seeds(targets, output_gradients)
+        for handle in (*targets, *flat):
+            if not handle._type.is_inexact:
+                _warn_of_integers(targets, flat)
+                break
+        seeds: list[Any] = [None] * len(targets)
+        if output_gradients is not None:
+            seeds = _seeds(targets, output_gradients)
         if self._is_active and not self._is_persistent:
             self._close()
         found = self._differentiate(targets, seeds, flat)
@@ -277,18 +294,10 @@ class GradientTape:
             ]
         return found if tree is None else jax.tree.unflatten(tree, found)
 
-    def _check_unspent(self) -> None:
-        if self._is_spent:
-            raise TapeError(
-                "This tape has given its gradient and let go of what it recorded. "
-                "Ask for everything in one call, or record with "
-                "jt.GradientTape(persistent=True)."
-            )
-
     def _spend(self) -> None:
         self._is_spent = True
         if self._watches_variables:
-            self._past = [v for span in self._spans for v in _read_in(span)]
+            self._past = [*map(_read_in, self._spans)]
         self._spans = []
         self._watched = {}
 
@@ -321,7 +330,9 @@ class GradientTape:
             tapes = {self, *recording.live_tapes()}
             if self._is_persistent and not self._is_active and len(tapes) == 1:
                 return self._differentiate_copy(targets, seeds, sources)
-            merge(recording, segments, tuple(tapes), [*targets, *sources])
+            merged = merge(recording, segments)
+            for tape in tapes:
+                tape._move(merged)
         return self._record_gradient(current(), targets, seeds, sources)
 
     def _differentiate_copy(
@@ -329,16 +340,14 @@ class GradientTape:
     ) -> list[Any]:
         """The gradient over a copy of what this tape covers, which stays as it is."""
         execution.run(current())
-        kept = [(span.place, span.start, span.stop) for span in self._spans]
-        watched = dict(self._watched)
-        merge(current(), self._segments(), (self,), [*targets, *sources], only=targets)
+        kept = self._spans, dict(self._watched)
+        merged = merge(current(), self._segments(), only=targets)
         try:
+            self._move(merged)
             return self._record_gradient(current(), targets, seeds, sources)
         finally:
-            for span, (place, start, stop) in zip(self._spans, kept, strict=True):
-                span.place, span.start, span.stop = place, start, stop
-            self._watched = watched
-            current().tapes.clear()
+            self._spans, self._watched = kept
+            forget_copies(merged.whole)
 
     def _segments(self) -> list[Segment]:
         """What this tape covers and has run already, in order."""
@@ -386,8 +395,10 @@ class GradientTape:
         sources: list[Any],
     ) -> list[Any]:
         """Add the gradient to the recording as one call."""
-        goals = [_number_in(recording, handle) for handle in targets]
-        seeded = [None if s is None else _number_in(recording, s) for s in seeds]
+        goals, seeded = [], []
+        for handle, seed in zip(targets, seeds, strict=True):
+            goals.append(_number_in(recording, handle))
+            seeded.append(None if seed is None else _number_in(recording, seed))
         key = (
             GRADIENT,
             self._place_in(recording),
@@ -416,6 +427,7 @@ class GradientTape:
         return tuple(
             (number, since if where is place else 0)
             for handle, where, since in self._watched.values()
+            if where.serial <= place.serial  # what was called before does not count
             for number in place.numbers_of(handle)
         )
 
@@ -463,20 +475,19 @@ def _reads(recording: Recording, sources: list[Handle]) -> tuple[tuple[int, ...]
     return tuple(found)
 
 
-def _read_in(span: _Span) -> list[Variable]:
+def _read_in(span: _Span) -> Sequence[Variable]:
     """The variables that the covered calls read, trainable when they did."""
     place = span.place
     if place.node is None:
-        return []
+        return ()
     part = (span.start, span.end())
     known = place.node.reads
     if known is None:
         known = place.node.reads = {}
-    numbers = known.get(part)
-    if numbers is None:
-        numbers = known[part] = _variables_read(place.node, *part)
-    owners: dict[int, Any] = place.owners
-    return [owners[n] for n in numbers if isinstance(owners[n], Variable)]
+    take = known.get(part)
+    if take is None:
+        take = known[part] = getter(_variables_read(place.node, *part))
+    return take(place.owners)
 
 
 def _variables_read(node: Node, start: int, stop: int) -> tuple[int, ...]:
@@ -523,21 +534,20 @@ def _check_handle(handle: Any, role: str) -> None:
         )
 
 
-def _warn_of_integers(handles: list[Any], role: str) -> None:
-    for handle in handles:
-        if not handle._type.is_inexact:
-            warnings.warn(
-                f"The {role} of gradient() has dtype {handle.dtype.name}, so the "
-                "gradient is None: only floating-point values have one. "
-                "Cast it: jt.cast(x, 'float32').",
-                stacklevel=user_level(),
-            )
+def _warn_of_integers(targets: list[Any], sources: list[Any]) -> None:
+    for role, handles in (("target", targets), ("source", sources)):
+        for handle in handles:
+            if not handle._type.is_inexact:
+                warnings.warn(
+                    f"The {role} of gradient() has dtype {handle.dtype.name}, so the "
+                    "gradient is None: only floating-point values have one. "
+                    "Cast it: jt.cast(x, 'float32').",
+                    stacklevel=user_level(),
+                )
 
 
 def _seeds(targets: list[Any], output_gradients: Any) -> list[Any]:
     """For each target the given cotangent, or `None`; checked against its shape."""
-    if output_gradients is None:
-        return [None] * len(targets)
     given = jax.tree.leaves(
         output_gradients, is_leaf=lambda x: _is_handle(x) or x is None
     )

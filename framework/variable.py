@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .errors import ArgumentError, ArgumentTypeError, ExecutionError, ShapeError
 from .recording import arithmetic as ops
 from .recording import execution
 from .recording.execution import call
@@ -23,6 +23,7 @@ from .recording.tensor import (
     Tensor,
     TensorLike,
     convert,
+    from_array,
     parse_index,
     shown_value,
 )
@@ -129,6 +130,13 @@ class Variable(ArrayLike):
 
     def _array(self) -> Any:
         """The value, running what is pending for it in this thread."""
+        self._settle()
+        if self._home is not None:
+            return self._home._value.take(self._start, self._type.shape)
+        return self._value
+
+    def _settle(self) -> None:
+        """Run what is pending for the value in this thread."""
         recording = self._at[0]
         if (
             recording is not None
@@ -136,9 +144,16 @@ class Variable(ArrayLike):
             and execution.is_current(recording)
         ):
             execution.run(recording)
-        if self._home is not None:
-            return self._home._value.take(self._start, self._type.shape)
-        return self._value
+
+    def _read(self) -> np.ndarray:
+        self._settle()
+        self._refuse_lost()
+        home = self._home
+        if home is None:
+            return super()._read()
+        # Cut on the host, which needs no program; copied, for the buffer goes on.
+        whole = np.asarray(home._value.array)
+        return whole[self._start : self._start + self.size].reshape(self.shape).copy()
 
     def _admitted(self) -> Any:
         """The value as a recording takes it in: a home is cut inside the program."""
@@ -156,6 +171,9 @@ class Variable(ArrayLike):
             return
         self._value = value
         self._is_exclusive = True
+
+    def _is_still(self, value: Any) -> bool:
+        return self._admitted() is value
 
     def _share(self) -> None:
         self._is_exclusive = False
@@ -204,8 +222,26 @@ class Variable(ArrayLike):
             )
         self._check_dtype(given)
         with self._lock:
+            if op is ops.ASSIGN and self._is_lost():
+                # Its buffer went with a step that failed; there is no old value.
+                value = jnp.asarray(given._array(), self.dtype)
+                self._write(value)
+                return from_array(value) if read_value else None
             new = call(op, (self, given))
         return new if read_value else None
+
+    def _is_lost(self) -> bool:
+        """Whether a step that failed on the device has taken the buffer."""
+        value = self._value if self._home is None else self._home._value.array
+        return isinstance(value, jax.Array) and value.is_deleted()
+
+    def _refuse_lost(self) -> None:
+        if self._is_lost():
+            raise ExecutionError(
+                f"Variable '{self.name}' has no value: its buffer was lost with a step "
+                "that failed on the device. Assign it again, for example with "
+                "model.set_weights() from a saved copy."
+            )
 
     def _check_dtype(self, given: ArrayLike) -> None:
         mine, other = self.dtype, given.dtype

@@ -1,5 +1,6 @@
 """Dense: the affine map of the last axis."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,12 +14,18 @@ from ..framework.recording.op import Op
 from ..framework.recording.tensor import Tensor
 
 
-def _affine(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
-    return jnp.matmul(x, kernel) + bias
+def _ops(formula: Callable[[jax.Array], jax.Array]) -> tuple[Op, Op]:
+    """The layer with this activation as one op, with a bias and without."""
+    return (
+        Op("dense", lambda x, kernel, bias: formula(jnp.matmul(x, kernel) + bias)),
+        Op("dense", lambda x, kernel: formula(jnp.matmul(x, kernel))),
+    )
 
 
-AFFINE = Op("dense", _affine, follows_settings=True)
-LINEAR = Op("dense", jnp.matmul, follows_settings=True)
+_OPS = {
+    id(activation): _ops(formula)
+    for activation, formula in activations.formulas.items()
+}
 
 
 class Dense(Layer):
@@ -112,14 +119,17 @@ class Dense(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Y = activation(x @ kernel + bias)."""
+        activation = self.activation
+        ops = _OPS.get(id(activation))
+        affine, product = ops or _OPS[id(activations.linear)]
         try:
             if self.bias is None:
-                outputs = call(LINEAR, (inputs, self.kernel))
+                outputs = call(product, (inputs, self.kernel))
             else:
-                outputs = call(AFFINE, (inputs, self.kernel, self.bias))
+                outputs = call(affine, (inputs, self.kernel, self.bias))
         except ShapeError:
             raise self._misfit(inputs) from None
-        return outputs if self.activation is None else self.activation(outputs)
+        return activation(outputs) if ops is None else outputs
 
     def _misfit(self, inputs: Tensor) -> ShapeError:
         features = self.kernel.shape[0]

@@ -72,7 +72,8 @@ class Update:
             id(variable) in recording.writes for variable in self._involved
         ):
             execution.run(recording)  # homes are taken as they were before
-        execution.update(self._op, (iterations, *self._targets, *inputs))
+            recording = current()
+        execution.update(recording, self._op, (iterations, *self._targets, *inputs))
 
 
 class _Unit(NamedTuple):

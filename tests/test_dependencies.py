@@ -64,6 +64,7 @@ ORDER = {
         ("compiling",),
         ("execution",),
         ("arithmetic", "ingest"),
+        ("merging",),
         ("segments",),
         ("tensor",),
     ),

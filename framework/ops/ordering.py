@@ -36,8 +36,8 @@ def _top_k(x: jax.Array, *, k: int) -> list[jax.Array]:
     return list(jax.lax.top_k(x, k))
 
 
-ARGMAX = Op("argmax", _argmax, is_differentiable=False, follows_settings=True)
-ARGMIN = Op("argmin", _argmin, is_differentiable=False, follows_settings=True)
+ARGMAX = Op("argmax", _argmax, is_differentiable=False)
+ARGMIN = Op("argmin", _argmin, is_differentiable=False)
 ARGSORT = Op("argsort", _argsort, is_differentiable=False)
 SORT = Op("sort", _sort)
 TOP_K = Op("top_k", _top_k, hint="`k` may be at most the length of the last axis.")

@@ -29,7 +29,6 @@ def _matmul(a: jax.Array, b: jax.Array, *, turns: tuple, dtype: Any) -> jax.Arra
 TURNED_MATMUL = Op(
     "matmul",
     _matmul,
-    follows_settings=True,
     hint=(
         "After `transpose_a` and `transpose_b`, the last axis of the first must equal "
         "the second-to-last of the second."
@@ -38,19 +37,16 @@ TURNED_MATMUL = Op(
 TENSORDOT = Op(
     "tensordot",
     lambda a, b, *, axes: jnp.tensordot(a, b, axes),
-    follows_settings=True,
     hint="The axes that are summed must have equal lengths in both.",
 )
 EINSUM = Op(
     "einsum",
     lambda *arrays, equation: jnp.einsum(equation, *arrays),
-    follows_settings=True,
     hint="The equation needs one letter for each axis, 'ij,jk->ik' for matrices.",
 )
 MATVEC = Op(
     "matvec",
     lambda a, b, *, turn: jnp.einsum("...ij,...j->...i", _turned(a, turn), b),
-    follows_settings=True,
     hint="The last axis of the matrix must equal the last of the vector.",
 )
 

@@ -88,7 +88,7 @@ def _logsumexp(x: jax.Array, **options: Any) -> jax.Array:
     return jax.scipy.special.logsumexp(x, **options)
 
 
-MEAN_IN_DTYPE = _op("reduce_mean", _mean, follows_settings=True)
+MEAN_IN_DTYPE = _op("reduce_mean", _mean)
 LOGSUMEXP = _op("reduce_logsumexp", _logsumexp)
 VARIANCE = _op("reduce_variance", jnp.var)
 DEVIATION = _op("reduce_std", _deviation)

@@ -105,7 +105,6 @@ def _matmul(a: jax.Array, b: jax.Array) -> jax.Array:
 MATMUL = Op(
     "matmul",
     _matmul,
-    follows_settings=True,
     hint=(
         "The last axis of the first must equal the second-to-last of the second; "
         "jt.transpose(x) swaps the axes of a matrix."

@@ -7,6 +7,7 @@ whose old buffers it is given to overwrite when nobody else can see them.
 
 import contextlib
 import itertools
+import operator
 import threading
 import time
 import weakref
@@ -29,6 +30,7 @@ from .node import (
     Segment,
     begin,
     current,
+    getter,
     here,
     nobody,
     record,
@@ -101,7 +103,8 @@ class Program:
         members: For each home a number that stands for it, overwritten ones first.
         overwritten, num_overwritten: Those of the homes it overwrites; how many.
         donated, kept: Numbers of the other arguments, overwritten and read only.
-        alone: All of these, which live in no home.
+        groups: Which arguments share each of the homes.
+        alone: Takes all the others from a list of values.
         numbers: The Python numbers among the arguments, which travel together.
         places: Where each wanted result comes out: an index among those that travel
             alone, `None` for one in the pack, negative for new variable values.
@@ -112,6 +115,7 @@ class Program:
     __slots__ = (
         "alone",
         "donated",
+        "groups",
         "kept",
         "layout",
         "members",
@@ -136,6 +140,7 @@ class Program:
         groups = dict.fromkeys([*overwritten, *(group for group, _ in spots.values())])
         order = {group: position for position, group in enumerate(groups)}
         self.layout = tuple((n, order[g], start) for n, (g, start) in spots.items())
+        self.groups = [_Group(self.layout, group) for group in range(len(order))]
         self.num_overwritten = len(overwritten)
         self.members = [
             next(n for n, spot in spots.items() if spot[0] == group) for group in groups
@@ -147,7 +152,7 @@ class Program:
             [n for n in others if _is_typed_scalar(types[n])], types
         )
         self.kept = [n for n in others if not _is_typed_scalar(types[n])]
-        self.alone = [*self.donated, *self.kept]
+        self.alone = getter([*self.donated, *self.kept])
         finals = [written[number] for number in self.donated]
         own = {final: -1 - i for i, final in enumerate(finals)}
         alone, shared = _sort_results(sorted(wanted.difference(own)), types)
@@ -193,6 +198,32 @@ class Program:
         return _canonical(given) == _canonical(self.layout)
 
 
+class _Group:
+    """The arguments of a program that share a home, and where in it they start."""
+
+    __slots__ = ("_starts", "_take")
+
+    def __init__(self, layout: Layout, group: int) -> None:
+        mine = [(number, start) for number, at, start in layout if at == group]
+        self._take = getter([number for number, _ in mine])
+        self._starts = tuple(start for _, start in mine)
+
+    def snapshot(self, values: list[Any], owners: dict[int, Any]) -> Snapshot | None:
+        """The home's snapshot, or `None` if the arguments live otherwise now."""
+        members = self._take(values)
+        found = members[0]
+        if (
+            found.__class__ is Snapshot
+            and members.count(found) == len(members)
+            and tuple(map(_start_of, self._take(owners))) == self._starts
+        ):
+            return found
+        return None
+
+
+_start_of = operator.attrgetter("_start")
+
+
 def _canonical(layout: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """The same layout with its groups numbered in order of appearance."""
     groups: dict[int, int] = {}
@@ -215,7 +246,7 @@ class _Numbers:
     time are handed over as the array that is on the device already.
     """
 
-    __slots__ = ("_groups", "_last")
+    __slots__ = ("_groups", "_last", "_take")
 
     def __init__(self, numbers: Sequence[int], types: Sequence[TensorType]) -> None:
         integers = [n for n in numbers if types[n].dtype.kind == "i"]
@@ -223,20 +254,24 @@ class _Numbers:
         wide = np.float64 if jax.enable_x64.value else np.float32
         groups = ((integers, np.int32), (floats, wide))
         self._groups = [(group, dtype) for group, dtype in groups if group]
-        self._last: list[tuple[bytes, Any]] = [(b"", None)] * len(self._groups)
+        self._take = [getter(group) for group, _ in self._groups]
+        self._last: list[tuple[Any, bytes, Any]] = [((), b"", None)] * len(self._take)
 
     def packed(self, values: Sequence[Any]) -> list[Any]:
         """The arguments, from the values of a recording."""
         arrays = []
-        for position, (numbers, dtype) in enumerate(self._groups):
-            array: Any = np.array([values[number] for number in numbers], dtype)
-            text = array.tobytes()
-            before, device = self._last[position]
-            if before == text:
-                array = jax.device_put(array) if device is None else device
-                self._last[position] = (text, array)
+        for position, take in enumerate(self._take):
+            numbers = take(values)
+            before, text, device = self._last[position]
+            # Zeros have two signs that compare equal, so they are told by their bytes.
+            if device is None or numbers != before or 0 in numbers:
+                array: Any = np.array(numbers, self._groups[position][1])
+                now = array.tobytes()
+                if now == text:
+                    array = jax.device_put(array) if device is None else device
+                self._last[position] = (numbers, now, array if now == text else None)
             else:
-                self._last[position] = (text, None)
+                array = device
             arrays.append(array)
         return arrays
 
@@ -318,6 +353,12 @@ def _starts(group: Sequence[int], types: Sequence[TensorType]) -> list[tuple[int
     return list(zip(group, ends, strict=False))
 
 
+def is_update(node: Node) -> bool:
+    """Whether a call only assigns variables: its results have no handles."""
+    assert node.op is not None
+    return len(node.op.writes) == len(node.outputs) > 1
+
+
 class Slot:
     """What is known of one structure: its programs, and what was asked of it."""
 
@@ -330,6 +371,7 @@ class Slot:
         "programs",
         "results",
         "seen",
+        "take_results",
         "used",
     )
 
@@ -342,8 +384,12 @@ class Slot:
         self.used = 0
         self.seen = 0
         self.results = [
-            number for node in path for number in range(node.first, node.end)
+            number
+            for node in path
+            if not is_update(node)
+            for number in range(node.first, node.end)
         ]
+        self.take_results = getter(self.results)
         has_gradient = any(node.op is GRADIENT for node in path)
         self.is_step = has_gradient and bool(final_writes(path)[0])
 
@@ -515,9 +561,8 @@ def move_in(variables: Sequence[Any]) -> Home:
     return home
 
 
-def update(op: Op, inputs: Sequence[Handle]) -> None:
+def update(recording: Recording, op: Op, inputs: Sequence[Handle]) -> None:
     """Record a call that only assigns variables, and end the program with it."""
-    recording = current()
     if recording.has_settled:
         run(recording)
         recording = current()
@@ -539,10 +584,11 @@ def add_results(recording: Recording, node: Node) -> list[Handle]:
 
 def _is_pending(recording: Recording, inputs: Sequence[Handle]) -> bool:
     """Whether an argument waits for a recording to run."""
-    if recording.writes:
-        writes = recording.writes
-        return any(h._value is None or id(h) in writes for h in inputs)
-    return any(handle._value is None for handle in inputs)
+    writes = recording.writes
+    for handle in inputs:
+        if handle._value is None or (writes and id(handle) in writes):
+            return True
+    return False
 
 
 def _is_read_there(recording: Recording, op: Op, inputs: Sequence[Handle]) -> bool:
@@ -653,10 +699,11 @@ def _launch(recording: Recording, node: Node, segment: Segment | None) -> None:
     if slot is None or slot.is_dropped:
         slot = slots.find(recording)
     slot.used = next(_clock)
-    values = recording.values
     alive, handles = [], []
-    for number in slot.results:
-        handle = values[number]()
+    for number, reference in zip(
+        slot.results, slot.take_results(recording.values), strict=True
+    ):
+        handle = reference()
         if handle is not None:
             alive.append(number)
             handles.append(handle)
@@ -714,18 +761,14 @@ def _launch_program(
 ) -> bool:
     """Run a program; false if arguments live elsewhere than it expects."""
     values, owners = recording.values, recording.owners
-    snapshots = [values[number] for number in program.members]
-    for number, group, start in program.layout:
-        value = values[number]
-        if (
-            value is not snapshots[group]
-            or value.__class__ is not Snapshot
-            or owners[number]._start != start
-        ):
+    snapshots: list[Any] = []
+    for group in program.groups:
+        snapshot = group.snapshot(values, owners)
+        if snapshot is None:
             return False
-    for number in program.alone:
-        if values[number].__class__ is Snapshot:
-            return False
+        snapshots.append(snapshot)
+    if Snapshot in map(type, program.alone(values)):
+        return False
     outcome: list[tuple] = []
     for attempt in range(_ATTEMPTS):
         with _updating:  # no other thread writes between the check and the commit
@@ -741,7 +784,11 @@ def _launch_program(
                 snapshots = [values[number] for number in program.members]
             finally:
                 if outcome:
-                    _commit(recording, program, alive, handles, *outcome[0])
+                    try:
+                        _commit(recording, program, alive, handles, *outcome[0])
+                    except BaseException:  # an interrupt came in between
+                        _commit(recording, program, alive, handles, *outcome[0])
+                        raise
         if outcome:
             break
     return True
@@ -881,12 +928,25 @@ def _launch_op_by_op(
             recording.values[number] = owners[number]._admitted()
         values = leaf_values(slot.path, recording.values, owners)
         replay_op_by_op(needed(slot.path, [*alive, *finals]), values)
-        for number, final in zip(variables, finals, strict=True):
-            owners[number]._write(values[final])
-            if final in alive:
-                owners[number]._share()
+        written = [
+            (owners[number], values[final], final in alive)
+            for number, final in zip(variables, finals, strict=True)
+        ]
+        try:
+            _write_all(written)
+        except BaseException:  # an interrupt came in between
+            _write_all(written)
+            raise
     for number, handle in zip(alive, handles, strict=True):
         handle._value = values[number]
+
+
+def _write_all(written: Sequence[tuple[Handle, Any, bool]]) -> None:
+    """Give variables their values, and note which are seen by a result too."""
+    for owner, value, is_shared in written:
+        owner._write(value)
+        if is_shared:
+            owner._share()
 
 
 def _launch_in_trace(

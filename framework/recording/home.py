@@ -59,8 +59,17 @@ class Home(Handle):
         self._value = Snapshot(value)
 
     def _put(self, start: int, value: Any) -> None:
-        """Take a new value for one member."""
-        self._write(where_it_is(_replaced, self._value.array, start, value))
+        """Take a new value for one member.
+
+        Where a failed step has taken the buffer, the others are NaN until they are
+        assigned too.
+        """
+        array = self._value.array
+        if array.is_deleted():
+            kind = self._type
+            is_float = jnp.issubdtype(kind.dtype, jnp.inexact)
+            array = jnp.full(kind.shape, jnp.nan if is_float else 0, kind.dtype)
+        self._write(where_it_is(_replaced, array, start, value))
 
     def _share(self) -> None:
         self._value.holders += 1

@@ -11,10 +11,12 @@ arguments from outside and results alike; nodes refer to these numbers only.
 """
 
 import asyncio
+import itertools
+import operator
 import threading
 import weakref
 from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .op import Op, concrete_classes
@@ -23,6 +25,7 @@ from .site import user_site
 from .snapshot import Snapshot
 
 _MAX_NODES = 200_000
+_serials = itertools.count()
 
 
 class Handle:
@@ -60,6 +63,10 @@ class Handle:
         """Whether a program may overwrite the buffer of the value."""
         raise NotImplementedError
 
+    def _is_still(self, value: Any) -> bool:
+        """Whether a value that was taken in earlier is the present one."""
+        return True
+
     def _share(self) -> None:
         """Take note that somebody else sees the buffer of the value."""
 
@@ -68,6 +75,13 @@ class Handle:
 
 
 NOWHERE: tuple[None, int] = (None, 0)
+
+
+def getter(numbers: Sequence[int]) -> Callable[[Any], tuple]:
+    """Takes the values of these numbers out of a list or dictionary, as a tuple."""
+    if len(numbers) > 1:
+        return operator.itemgetter(*numbers)
+    return lambda values: tuple([values[number] for number in numbers])
 
 
 nobody: Any = weakref.ref(Handle())
@@ -135,7 +149,7 @@ class Node:
         self.site = user_site() if parent else None
         self.children: dict[tuple, Node] = {}
         self.slot: Any = None
-        self.reads: dict[tuple[int, int], tuple[int, ...]] | None = None
+        self.reads: dict[tuple[int, int], Callable[[Any], tuple]] | None = None
 
     def path(self) -> "list[Node]":
         """The calls from the first to this one."""
@@ -217,6 +231,7 @@ class Segment(_Numbering):
         "node",
         "origins",
         "owners",
+        "serial",
         "settings",
         "values",
     )
@@ -224,6 +239,7 @@ class Segment(_Numbering):
     def __init__(self, recording: "Recording") -> None:
         assert recording.node is not None
         self.node = recording.node
+        self.serial = recording.serial
         self.settings = recording.settings
         self.values = {
             number: recording.values[number]
@@ -279,6 +295,7 @@ class Recording(_Numbering):
         is_traced: Whether an argument is a tracer of the user's own `jax.jit`.
         guard: Held while another thread reads, or the owner runs.
         is_done: Whether it has run, or failed to.
+        serial: Number of this recording, counted over all.
         has_settled: Whether it contains assignments that were made already.
         failure: Why it failed; whoever reads one of its results is told.
     """
@@ -294,6 +311,7 @@ class Recording(_Numbering):
         "node",
         "origins",
         "owners",
+        "serial",
         "settings",
         "tapes",
         "task",
@@ -302,6 +320,7 @@ class Recording(_Numbering):
     )
 
     def __init__(self, depth: int = 0) -> None:
+        self.serial = next(_serials)
         self.node: Node | None = None
         self.values: list[Any] = []
         self.known: dict[int, int] = {}
@@ -333,10 +352,12 @@ class Recording(_Numbering):
         A type in a key says that the call brings in a new value of that type, which
         has the next free number. Called for handles without a stamp of this recording.
         """
-        if self.known or self.absorbed:
+        if self.known or self.absorbed or self.taps:
             number = self._number_of(handle)
             if number is not None:
                 return number
+            if id(handle) in self.taps:  # assigned since it was read
+                self.taps[id(handle)].append(len(self.values))
         value = handle._value
         if value.__class__ not in concrete_classes:
             # The home that a variable lives in is cut inside the program.
@@ -361,6 +382,9 @@ class Recording(_Numbering):
 
     def retreat(self, end: int) -> None:
         """Forget the arguments from number `end` on: their call has failed."""
+        for reads in self.taps.values():
+            while reads and reads[-1] >= end:
+                reads.pop()
         for number in range(end, len(self.values)):
             handle = self.owners.pop(number, None)
             if handle is not None:

@@ -35,15 +35,12 @@ class Op:
             `None` by connectivity, whatever the values are.
         writes: `(output, input)` pairs: that output becomes the value of the variable
             that stands at that input. Such an op passes no gradient on.
-        follows_settings: Whether a change of JAX's settings (matmul precision, x64)
-            can change its result on inputs of the same types.
         is_user: Whether a user wrote `function`; its errors then pass unchanged.
         hint: One sentence on how to mend arguments that do not fit.
     """
 
     __slots__ = (
         "_settled",
-        "follows_settings",
         "function",
         "hint",
         "is_differentiable",
@@ -60,7 +57,6 @@ class Op:
         *,
         is_differentiable: bool = True,
         writes: tuple[tuple[int, int], ...] = (),
-        follows_settings: bool = False,
         is_user: bool = False,
         hint: str = "",
     ) -> None:
@@ -68,7 +64,6 @@ class Op:
         self.function = function
         self.is_differentiable = is_differentiable and not writes
         self.writes = writes
-        self.follows_settings = follows_settings
         self.is_user = is_user
         self.hint = hint
         self.is_settled = False

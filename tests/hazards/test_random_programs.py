@@ -320,10 +320,7 @@ def agree(found, expected, is_read, may_be_zero):
 
 
 # Pauses and gradients outside a persistent tape that was read before: still open.
-OPEN = pytest.mark.xfail(strict=False, reason="open: span ends move when merged")
-MACHINES = pytest.mark.parametrize(
-    "machine", [Values, pytest.param(Gradients, marks=OPEN)]
-)
+MACHINES = pytest.mark.parametrize("machine", [Values, Gradients])
 
 
 @MACHINES

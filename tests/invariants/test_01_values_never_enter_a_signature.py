@@ -244,7 +244,7 @@ def factor_of_precision(x):
 
 
 # The CPU multiplies matrices alike at every precision, so this stands in for them.
-PRECISION = Op("precision", factor_of_precision, follows_settings=True)
+PRECISION = Op("precision", factor_of_precision)
 
 
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])

@@ -169,9 +169,6 @@ def fail_on_the_device():
     return v, optimizer, before, caught.value
 
 
-@pytest.mark.xfail(
-    reason="open: an error that comes with the read is not named",
-)
 def test_a_device_error_after_donation_names_what_was_lost():
     v, _, _, error = fail_on_the_device()
     assert isinstance(error, jt.errors.ExecutionError)
@@ -286,9 +283,6 @@ def test_an_interrupt_anywhere_leaves_a_whole_number_of_steps():
 
 
 @needs_main_thread
-@pytest.mark.xfail(
-    reason="open: an interrupt inside __enter__ or __exit__",
-)
 def test_an_interrupt_anywhere_leaves_assigns_whole():
     v, w = jt.Variable(np.zeros(3)), jt.Variable(np.zeros(5_000))
 

@@ -99,9 +99,6 @@ def test_a_gradient_may_be_taken_in_a_pause_after_a_read():
     assert (value, float(gradient)) == (9.0, 6.0)
 
 
-@pytest.mark.xfail(
-    reason="open: span ends move with merged segments",
-)
 def test_what_is_called_outside_stays_outside_after_reads_and_gradients():
     v = jt.Variable(1.0)
     tape = jt.GradientTape(persistent=True)
