@@ -8,6 +8,7 @@ they hang together only, so it is worked out once for each of these; a step that
 value then only has its values put in their places.
 """
 
+import bisect
 import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -53,21 +54,41 @@ def gradient_node(node: Node, key: tuple) -> Node:
     return child
 
 
+class _Places:
+    """Where the calls of a part begin, there and in the whole."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self) -> None:
+        self._before: list[int] = []
+        self._after: list[int] = []
+
+    def add(self, before: int, after: int) -> None:
+        """Note the next call."""
+        self._before.append(before)
+        self._after.append(after)
+
+    def place(self, start: int, end: int = 0) -> int:
+        """Where the calls from number `start` on begin in the whole; `end` if none."""
+        position = bisect.bisect_left(self._before, start)
+        return self._after[position] if position < len(self._after) else end
+
+
 class _Plan(NamedTuple):
     """What recording some parts anew comes to.
 
     Attributes:
         node: The last call.
         numbers: For each part, the numbers in the whole of its values.
-        places: For each part, where in the whole its calls begin: pairs of the number
-            that a call starts with there and here, and at last where the part ends.
+        places: For each part, the numbers that its calls start with, there and in the
+            whole, and at last where the part ends.
         leaves: Where each argument of the whole comes from, and its number here.
         settled: Numbers of what was assigned already.
     """
 
     node: Node
     numbers: list[list[int]]
-    places: list[list[tuple[int, int]]]
+    places: list[_Places]
     leaves: list[tuple[_Place, int]]
     settled: frozenset[int]
 
@@ -93,8 +114,7 @@ class Merged:
 
     def place(self, part: Part, start: int) -> int:
         """Where the calls of a part from number `start` on begin in the whole."""
-        places = self._plan.places[self._index[part]]
-        return next(new for old, new in places if old >= start)
+        return self._plan.places[self._index[part]].place(start)
 
 
 def merge(
@@ -250,7 +270,7 @@ class _Planner:
         self._node = root
         self._wires = wires
         self._numbers: list[list[int]] = []
-        self._places: list[list[tuple[int, int]]] = []
+        self._places: list[_Places] = []
         self._leaves: list[tuple[_Place, int]] = []
         self._settled: set[int] = set()
         self._end = 0
@@ -272,7 +292,7 @@ class _Planner:
         path = part.node.path() if part.node else []
         types = part.node.types() if part.node else []
         numbers = [_LEFT_OUT] * len(types)
-        places: list[tuple[int, int]] = []
+        places = _Places()
         self._numbers.append(numbers)
         self._places.append(places)
         chosen = set(path) if wanted is None else _chosen(path, wanted)
@@ -295,11 +315,11 @@ class _Planner:
                 self._node = self._repeat(old, op, numbers, fresh)
                 if op.is_settled:
                     self._settled.update(range(self._node.first, self._node.end))
-            places.append((old.first, self._node.first))
+            places.add(old.first, self._node.first)
             for position in range(len(old.outputs)):
                 numbers[old.first + position] = self._node.first + position
             self._end = self._node.end
-        places.append((_EVERYTHING, self._end))
+        places.add(_EVERYTHING, self._end)
 
     def _argument(
         self, place: _Place, types: Sequence[TensorType], fresh: dict[int, TensorType]
@@ -358,8 +378,7 @@ class _Planner:
         _, spans, watched, watches_variables, goals, seeds, sources = old.key
 
         def place(start: int) -> int:
-            moved = (new for before, new in self._places[index] if before >= start)
-            return next(moved, self._end)
+            return self._places[index].place(start, self._end)
 
         return (
             GRADIENT,

@@ -334,7 +334,7 @@ def _refuse_tracer(array: Any) -> None:
 
 
 def _is_tracer(array: Any) -> bool:
-    return isinstance(array, jax.Array) and array.__class__ is not _ARRAY
+    return array.__class__ is not _ARRAY and isinstance(array, jax.Array)
 
 
 _ARRAY = type(jnp.zeros(()))
