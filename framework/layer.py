@@ -16,7 +16,8 @@ from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .module import Module
 from .recording import execution
 from .recording.node import Handle, current
-from .recording.tensor import Tensor, TensorLike, convert
+from .recording.op import ArrayClass
+from .recording.tensor import Tensor, TensorLike, convert, from_array
 from .variable import Variable
 
 _numbers = itertools.count(1)
@@ -114,13 +115,14 @@ class Layer(Module):
         if len(args) > self._training_place:
             options["training"] = args[self._training_place]
             args = args[: self._training_place]
-        inputs = [
-            value if value.__class__ is Tensor else _convert_inputs(value)
-            for value in args
-        ]
+        for value in args:
+            if value.__class__ is not Tensor:
+                args = (*map(_convert_inputs, args),)
+                break
         if not self.built:
-            self._build_once(inputs)
-        outer_call, outer_training = _running.call, _running.training
+            self._build_once(args)
+        running = _running
+        outer_call, outer_training = running.call, running.training
         if outer_call is None:
             self._start_call()
         if self._takes_training:
@@ -130,12 +132,12 @@ class Layer(Module):
         if is_region:
             recording.depth = 1
         try:
-            outputs = self.call(*inputs, **options)
+            outputs = self.call(*args, **options)
             if self.activity_regularizer is not None:
                 for output in jax.tree.leaves(outputs, is_leaf=_is_handle):
                     self.add_loss(self.activity_regularizer(output))
         finally:
-            _running.call, _running.training = outer_call, outer_training
+            running.call, running.training = outer_call, outer_training
             if is_region:
                 current().depth -= 1
         if is_region:
@@ -342,6 +344,8 @@ def _is_input(value: Any) -> bool:
 
 def _convert_inputs(value: Any) -> Any:
     """An argument of a call as Tensors, in the nesting it was given."""
+    if value.__class__ is ArrayClass:
+        return from_array(value)
     if value.__class__ in (list, tuple, dict):
         return jax.tree.map(_convert_input, value, is_leaf=_is_input)
     return _convert_input(value)

@@ -272,13 +272,10 @@ class GradientTape:
             )
         zeros = unconnected_gradients != "none" and _wants_zeros(unconnected_gradients)
         flat, tree = _flatten(sources, "source")
-        targets = [target]
-        if target.__class__ is not Tensor:
+        if target.__class__ is Tensor and target._type.is_inexact:
+            targets: list[Any] = [target]
+        else:
             targets, _ = _flatten(target, "target")
-        for handle in (*targets, *flat):
-            if not handle._type.is_inexact:
-                _warn_of_integers(targets, flat)
-                break
         seeds: list[Any] = [None] * len(targets)
         if output_gradients is not None:
             seeds = _seeds(targets, output_gradients)
@@ -383,9 +380,12 @@ class GradientTape:
 
     def _place_in(self, place: Recording | Segment) -> tuple[tuple[int, int], ...]:
         """The ranges that this tape covers there."""
-        return tuple(
-            [(span.start, span.end()) for span in self._spans if span.place is place]
-        )
+        found = ()
+        for span in self._spans:
+            if span.place is place:
+                stop = span.stop
+                found += ((span.start, span.end() if stop is None else stop),)
+        return found
 
     def _record_gradient(
         self,
@@ -395,17 +395,14 @@ class GradientTape:
         sources: list[Any],
     ) -> list[Any]:
         """Add the gradient to the recording as one call."""
-        goals, seeded = [], []
-        for handle, seed in zip(targets, seeds, strict=True):
-            goals.append(_number_in(recording, handle))
-            seeded.append(None if seed is None else _number_in(recording, seed))
+        goals = [_number_in(recording, handle) for handle in targets]
         key = (
             GRADIENT,
             self._place_in(recording),
             self._watched_in(recording) if self._watched else (),
             self._watches_variables,
             tuple(goals),
-            tuple(seeded),
+            tuple([None if s is None else _number_in(recording, s) for s in seeds]),
             _reads(recording, sources),
         )
         node = recording.node
@@ -507,13 +504,15 @@ def _flatten(structure: Any, role: str) -> tuple[list[Any], Any]:
     """
     if structure.__class__ is list:
         for handle in structure:
-            if not isinstance(handle, Handle):
+            if not isinstance(handle, Handle) or not handle._type.is_inexact:
                 break
         else:
             return structure, None
     flat, tree = jax.tree.flatten(structure, is_leaf=_is_leaf)
     for handle in flat:
         _check_handle(handle, role)
+        if not handle._type.is_inexact:
+            _warn_of_integer(handle, role)
     return flat, tree
 
 
@@ -534,16 +533,12 @@ def _check_handle(handle: Any, role: str) -> None:
         )
 
 
-def _warn_of_integers(targets: list[Any], sources: list[Any]) -> None:
-    for role, handles in (("target", targets), ("source", sources)):
-        for handle in handles:
-            if not handle._type.is_inexact:
-                warnings.warn(
-                    f"The {role} of gradient() has dtype {handle.dtype.name}, so the "
-                    "gradient is None: only floating-point values have one. "
-                    "Cast it: jt.cast(x, 'float32').",
-                    stacklevel=user_level(),
-                )
+def _warn_of_integer(handle: Any, role: str) -> None:
+    warnings.warn(
+        f"The {role} of gradient() has dtype {handle.dtype.name}, so the gradient is "
+        "None: only floating-point values have one. Cast it: jt.cast(x, 'float32').",
+        stacklevel=user_level(),
+    )
 
 
 def _seeds(targets: list[Any], output_gradients: Any) -> list[Any]:

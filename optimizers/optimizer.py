@@ -152,16 +152,14 @@ class Optimizer(Module):
             ArgumentError: if every gradient is `None`, or there are none.
             ShapeError: if a gradient's shape is not its variable's.
         """
-        gradients, variables = [], []
-        for gradient, variable in grads_and_vars:
-            gradients.append(gradient)
-            variables.append(variable)
-        if not variables:
+        pairs = list(grads_and_vars)
+        if not pairs:
             raise ArgumentError(
                 "apply_gradients() got no gradients. Pass "
                 "zip(gradients, model.trainable_variables); a model has variables once "
                 "it was called or built."
             )
+        gradients, variables = zip(*pairs, strict=True)
         self._apply(gradients, variables)
         return self.iterations
 

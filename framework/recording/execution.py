@@ -395,11 +395,7 @@ class Slot:
     def find(self, alive: Sequence[int]) -> Program | None:
         """The program that returns all of `alive`, the latest used first."""
         for program in self.programs:
-            places = program.places
-            for number in alive:
-                if number not in places:
-                    break
-            else:
+            if program.places.keys() >= set(alive):
                 return program
         return None
 
@@ -676,56 +672,60 @@ def run(recording: Recording) -> None:
     if missing > 0:  # a call was interrupted before its results were noted
         recording.values.extend([nobody] * missing)
     with recording.guard:
-        segment = _hand_over(recording)
-        if segment is None:  # nobody will ask for what was recorded once more here
+        after = begin(recording.depth) if here.recording is recording else None
+        segment = None
+        if recording.tapes:
+            segment = _hand_over(recording, after)
+        if segment is None and recording.origins:
+            # Nobody will ask for what was recorded once more here.
             recording.absorbed, recording.origins = {}, {}
         try:
             _launch(recording, node, segment)
+        except Exception as error:
+            _name_place(error, node.path())
+            recording.failure = error
+            for variable, _ in recording.writes.values():
+                variable._at = NOWHERE
+            raise
         finally:
             recording.finish()
 
 
-def _hand_over(recording: Recording) -> Segment | None:
-    """Start the next recording; live tapes keep the part that they cover."""
-    tapes = recording.live_tapes() if recording.tapes else ()
+def _hand_over(recording: Recording, after: Recording | None) -> Segment | None:
+    """Let live tapes keep the part that they cover, and go on in what follows."""
+    tapes = recording.live_tapes()
     segment = Segment(recording) if tapes else None
-    after = begin(recording.depth) if current() is recording else None
     for tape in tapes:
         tape._cut(recording, segment, after)
     return segment
 
 
 def _launch(recording: Recording, node: Node, segment: Segment | None) -> None:
+    """Run by a program that is there, by a new one, or op by op."""
     slot: Slot | None = node.slot
     if slot is None or slot.is_dropped:
         slot = slots.find(recording)
     slot.used = next(_clock)
     alive, handles = [], []
-    for number, reference in zip(
-        slot.results, slot.take_results(recording.values), strict=True
-    ):
+    numbers = slot.results
+    for position, reference in enumerate(slot.take_results(recording.values)):
         handle = reference()
         if handle is not None:
-            alive.append(number)
+            alive.append(numbers[position])
             handles.append(handle)
     if segment is not None:
         origin = _reference(segment)
         for number, handle in zip(alive, handles, strict=True):
             handle._origin = (origin, number)
-    try:
-        if recording.is_traced:
-            _launch_in_trace(recording, slot, alive, handles)
-        elif recording.settings == settings():
+    if recording.is_traced:
+        _launch_in_trace(recording, slot, alive, handles)
+    elif recording.settings != settings():
+        with applied(recording.settings):  # those that its calls were made under
             _launch_here(recording, slot, alive, handles)
-        else:  # under the settings that its calls were made under
-            with applied(recording.settings):
-                _launch_here(recording, slot, alive, handles)
-    except Exception as error:
-        _name_place(error, slot.path)
-        recording.failure = error
-        for variable, _ in recording.writes.values():
-            variable._at = NOWHERE
-        raise
+    else:
+        program = slot.find(alive)
+        if program is None or not _launch_program(recording, program, alive, handles):
+            _launch_here(recording, slot, alive, handles)
 
 
 def _name_place(error: Exception, path: Sequence[Node]) -> None:
@@ -741,7 +741,7 @@ def _name_place(error: Exception, path: Sequence[Node]) -> None:
 def _launch_here(
     recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
 ) -> None:
-    """Run by a program that is there, by a new one, or op by op."""
+    """Run by a new program, or op by op."""
     program = slot.find(alive)
     if program is not None and _launch_program(recording, program, alive, handles):
         return

@@ -133,7 +133,7 @@ def merge(
     merged = _merge(recording, parts, only)
     plan, whole = merged._plan, merged.whole
     _move_results(recording, whole, plan.numbers[-1])
-    recording.is_done = True
+    recording.finish()
     resume(whole)
     return merged
 

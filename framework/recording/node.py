@@ -364,9 +364,8 @@ class Recording(_Numbering):
             value = value._value if isinstance(value, Handle) else handle._admitted()
             if value.__class__ not in concrete_classes:
                 self.is_traced = True
-        values = self.values
-        number = len(values)
-        values.append(value)
+        number = len(self.values)
+        self.values.append(value)
         self.owners[number] = handle
         if handle._origin is not None:
             segment = handle._origin[0]()
@@ -379,6 +378,14 @@ class Recording(_Numbering):
             self.known[id(handle)] = number
             handle._share()
         return handle._type
+
+    def mend(self, node: Node) -> None:
+        """Drop what an interrupted call left behind, or add what it did not come to."""
+        missing = node.end - len(self.values)
+        if missing < 0:
+            self.retreat(node.end)
+        else:
+            self.values.extend([nobody] * missing)
 
     def retreat(self, end: int) -> None:
         """Forget the arguments from number `end` on: their call has failed."""
@@ -495,16 +502,11 @@ def record(
     frozen: tuple,
 ) -> Node:
     """Append a call; returns its node, whose results still need their handles."""
-    node = recording.node
-    if node is None:
-        node = recording.start()
-    left = len(recording.values) - node.end
-    if left:  # an interrupted call left something behind, or did not come so far
-        recording.retreat(node.end)
-        recording.values.extend([nobody] * -left)
-    mark = node.end
+    node = recording.node or recording.start()
+    if len(recording.values) != node.end:
+        recording.mend(node)
+    parts: list[Any] = [op, frozen]
     try:
-        parts: list[Any] = [op, frozen]
         for handle in inputs:
             at = handle._at
             parts.append(at[1] if at[0] is recording else recording.admit(handle))
@@ -513,7 +515,7 @@ def record(
         if child is None:
             child = _grow(node, key, op, inputs, options or {})
     except BaseException:
-        recording.retreat(mark)
+        recording.retreat(node.end)
         if node.parent is None:  # the next call may obey other settings
             recording.node = None
         raise
