@@ -232,6 +232,12 @@ class Variable(ArrayLike):
 
     def _is_lost(self) -> bool:
         """Whether a step that failed on the device has taken the buffer."""
+        if not self._is_deleted():
+            return False
+        with execution.updating:  # another thread's step may be about to replace it
+            return self._is_deleted()
+
+    def _is_deleted(self) -> bool:
         value = self._value if self._home is None else self._home._value.array
         return isinstance(value, jax.Array) and value.is_deleted()
 

@@ -682,7 +682,7 @@ def run(recording: Recording) -> None:
         try:
             _launch(recording, node, segment)
         except Exception as error:
-            _name_place(error, node.path())
+            _name_place(error, recording, node.path())
             recording.failure = error
             for variable, _ in recording.writes.values():
                 variable._at = NOWHERE
@@ -728,14 +728,31 @@ def _launch(recording: Recording, node: Node, segment: Segment | None) -> None:
             _launch_here(recording, slot, alive, handles)
 
 
-def _name_place(error: Exception, path: Sequence[Node]) -> None:
-    """Add the user's lines to an error that names none."""
-    if not any("recorded at" in note for note in getattr(error, "__notes__", ())):
-        first, last = path[0].site, path[-1].site
-        error.add_note(
-            f"While running the calls recorded at {first}"
-            + ("." if first == last else f" to {last}.")
-        )
+def _name_place(error: Exception, recording: Recording, path: Sequence[Node]) -> None:
+    """Add to an error that names no line the user's line of the call that fails."""
+    if any("recorded at" in note for note in getattr(error, "__notes__", ())):
+        return
+    first, last = path[0].site, path[-1].site
+    place = f"While running the calls recorded at {first}"
+    place += "." if first == last else f" to {last}."
+    if not isinstance(error, ExecutionError):  # what it needs is there still
+        place = _failing_call(recording, path) or place
+    error.add_note(place)
+
+
+def _failing_call(recording: Recording, path: Sequence[Node]) -> str | None:
+    """Run the calls one by one up to the one that fails; what it is and where."""
+    try:
+        values = leaf_values(path, recording.values, recording.owners)
+    except Exception:  # its arguments are gone
+        return None
+    for node in path:
+        try:
+            replay_op_by_op([node], values)
+            jax.block_until_ready([values[n] for n in range(node.first, node.end)])
+        except Exception:
+            return f"In {node.op}, recorded at {node.site}."
+    return None
 
 
 def _launch_here(
@@ -772,7 +789,7 @@ def _launch_program(
         return False
     outcome: list[tuple] = []
     for attempt in range(_ATTEMPTS):
-        with _updating:  # no other thread writes between the check and the commit
+        with updating:  # no other thread writes between the check and the commit
             arguments = _arguments(recording, program, snapshots)
             try:
                 # One C call launches and keeps the results: no signal comes between.
@@ -795,7 +812,7 @@ def _launch_program(
     return True
 
 
-_updating = threading.RLock()
+updating = threading.RLock()
 
 
 def _arguments(
@@ -924,7 +941,7 @@ def _launch_op_by_op(
 ) -> None:
     variables, finals = final_writes(slot.path)
     owners = recording.owners
-    with _updating if variables else contextlib.nullcontext():
+    with updating if variables else contextlib.nullcontext():
         for number in variables:  # another thread may have written meanwhile
             recording.values[number] = owners[number]._admitted()
         values = leaf_values(slot.path, recording.values, owners)

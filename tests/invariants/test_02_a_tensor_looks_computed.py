@@ -136,10 +136,6 @@ SENSOR = Op("read_sensor", read_sensor)
 
 
 @pytest.mark.parametrize("mode", ["op_by_op", "compiled"])
-@pytest.mark.xfail(
-    strict=False,
-    reason="open: an error of a compiled program names its range",
-)
 def test_an_error_at_launch_names_the_line_that_made_the_call(mode, monkeypatch):
     monkeypatch.setattr(jt.config.switches, "execution", mode)
     for _ in range(2):

@@ -148,9 +148,6 @@ def test_threads_that_differentiate_by_one_variable_all_have_their_gradient():
     assert results == [[[30.0 + number, 9.0]] * 100 for number in range(8)]
 
 
-@pytest.mark.xfail(
-    strict=False, reason="open: a reader can meet a buffer that a step took over"
-)
 def test_readers_see_whole_updates_only():
     """All elements of v are equal at every step; a torn read would show two values."""
     v, optimizer = jt.Variable(np.ones(256)), jt.optimizers.SGD(1.0)
