@@ -195,10 +195,9 @@ roots = _Roots()
 class _Numbering:
     """How a recording numbers the handles that it knows."""
 
-    __slots__ = ("absorbed", "known", "taps")
+    __slots__ = ("absorbed", "taps")
 
     absorbed: "dict[Segment, list[int]]"
-    known: dict[int, int]
     taps: dict[int, list[int]]
 
     def numbers_of(self, handle: Handle) -> list[int]:
@@ -227,6 +226,8 @@ class Segment(_Numbering):
 
     __slots__ = (
         "__weakref__",
+        "_known",
+        "_others",
         "held",
         "node",
         "origins",
@@ -241,18 +242,24 @@ class Segment(_Numbering):
         self.node = recording.node
         self.serial = recording.serial
         self.settings = recording.settings
-        self.values = {
-            number: recording.values[number]
-            for node in self.node.path()
-            for number, _ in node.leaves
-        }
-        self.known = recording.all_known()
+        values = recording.values
         self.owners = recording.owners
+        self.values = {number: values[number] for number in self.owners}
+        self._others = recording.known
+        self._known: dict[int, int] | None = None
         self.held = recording.held
         self.absorbed = recording.absorbed
         self.taps = recording.taps
         self.origins = recording.origins
         self._hold(1)
+
+    @property
+    def known(self) -> dict[int, int]:
+        """The number of every handle that came in as an argument, by `id`."""
+        if self._known is None:
+            self._known = {id(owner): number for number, owner in self.owners.items()}
+            self._known.update(self._others)
+        return self._known
 
     def __del__(self) -> None:
         self._hold(-1)
@@ -308,6 +315,7 @@ class Recording(_Numbering):
         "held",
         "is_done",
         "is_traced",
+        "known",
         "node",
         "origins",
         "owners",
@@ -407,12 +415,6 @@ class Recording(_Numbering):
             return at[1]
         number = self.known.get(id(handle))
         return self._number_of_result(handle) if number is None else number
-
-    def all_known(self) -> dict[int, int]:
-        """The number of every handle that came in as an argument, by `id`."""
-        numbers = {id(owner): number for number, owner in self.owners.items()}
-        numbers.update(self.known)
-        return numbers
 
     @property
     def is_new(self) -> bool:

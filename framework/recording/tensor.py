@@ -552,6 +552,10 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
         OutOfRangeError: for an integer outside its axis.
     """
     given = list(index) if isinstance(index, tuple) else [index]
+    if len(given) <= len(shape) and all(part.__class__ is int for part in given):
+        places = [_place(part, axis, shape) for axis, part in enumerate(given)]
+        rest = [("all",)] * (len(shape) - len(given))
+        return [("at",)] * len(given) + rest, [*map(_index_number, places)]
     if sum(part is Ellipsis for part in given) > 1:
         raise OutOfRangeError(
             "An index can have one ellipsis `...` only; got two. Write the axes out "
@@ -594,13 +598,7 @@ def _index_parts(part: Any, axis: int, shape: tuple, numbers: list) -> list[tupl
     if isinstance(part, slice):
         return [_slice_part(part, length, numbers)]
     if is_number(part) and not isinstance(part, bool | np.bool_):
-        position = operator.index(part)
-        if not -length <= position < length:
-            raise OutOfRangeError(
-                f"Index {position} is out of range for axis {axis} of a Tensor of "
-                f"shape {shape}. Use an index from {-length} to {length - 1}."
-            )
-        numbers.append(_index_number(position % length))
+        numbers.append(_index_number(_place(operator.index(part), axis, shape)))
         return [("at",)]
     array = convert(part, name="index")
     if array.dtype == bool and array.shape != shape[axis : axis + array.ndim]:
@@ -621,6 +619,21 @@ def _index_parts(part: Any, axis: int, shape: tuple, numbers: list) -> list[tupl
         _check_rows(np.asarray(part), axis, shape)
     numbers.append(array)
     return [("array",)]
+
+
+def _place(position: int, axis: int, shape: tuple[int, ...]) -> int:
+    """An index that counts from the start.
+
+    Raises:
+        OutOfRangeError: if it is outside its axis.
+    """
+    length = shape[axis]
+    if not -length <= position < length:
+        raise OutOfRangeError(
+            f"Index {position} is out of range for axis {axis} of a Tensor of shape "
+            f"{shape}. Use an index from {-length} to {length - 1}."
+        )
+    return position % length
 
 
 def _check_rows(rows: np.ndarray, axis: int, shape: tuple[int, ...]) -> None:

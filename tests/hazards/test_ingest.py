@@ -82,7 +82,9 @@ def test_a2_an_array_may_be_overwritten_right_after_the_step(is_busy, offset, co
             loss = jt.reduce_mean(w * x + x)
         w.assign_sub(tape.gradient(loss, w))
         x[:] = 7
-        assert (float(loss), float(w)) == (turn % 3, -(turn % 3))
+        # The mean of many ones is 1 up to its rounding, which is the backend's.
+        expected = pytest.approx((turn % 3, -(turn % 3)), rel=1e-6)
+        assert (float(loss), float(w)) == expected
 
 
 @pytest.mark.parametrize("offset", OFFSETS)
