@@ -29,6 +29,9 @@ class Bounds:
         op_programs: Compiled single ops that are kept. Default 4,096, as in JAX.
         merged_segments: Parts of a step, cut by reading values under the tape, that
             are still compiled with its gradient as one program. Default 4.
+        kept_bytes: Size of a part that was cut by reading a value from which on its
+            residuals are kept for the gradient; a smaller one is computed once more.
+            Default 1 MiB, where the two cost about the same.
         packed_size: Elements up to which a result that is held but rarely read
             travels together with others in one buffer, and up to which a variable
             shares a buffer with others. Default 4,096 (16 KiB).
@@ -42,6 +45,7 @@ class Bounds:
     programs: int = 256
     op_programs: int = 4_096
     merged_segments: int = 4
+    kept_bytes: int = 1 << 20
     packed_size: int = 4_096
     home_size: int = 65_536
 

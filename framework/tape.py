@@ -33,7 +33,7 @@ from .recording.node import (
     current,
     getter,
 )
-from .recording.replay import GRADIENT
+from .recording.replay import GRADIENT, Coverage
 from .recording.segments import Covered, admit, pull_back
 from .recording.signature import TRAINABLE
 from .recording.site import user_level
@@ -386,6 +386,11 @@ class GradientTape:
                 stop = span.stop
                 found += ((span.start, span.end() if stop is None else stop),)
         return found
+
+    def _coverage(self, place: Segment) -> Coverage:
+        """What this tape covers of a part, as `find_connected` takes it."""
+        watched = self._watched_in(place) if self._watched else ()
+        return (self._place_in(place), watched, self._watches_variables)
 
     def _record_gradient(
         self,

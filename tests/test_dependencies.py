@@ -61,6 +61,7 @@ ORDER = {
         ("node",),
         ("home",),
         ("replay",),
+        ("keeping",),
         ("compiling",),
         ("execution",),
         ("arithmetic", "ingest"),

@@ -20,8 +20,10 @@ import numpy as np
 
 from .. import config
 from ..errors import ExecutionError
+from .cache import Cache
 from .compiling import note_duration, note_length, note_sizes
 from .home import Home, cut_in_trace, put_in_trace
+from .keeping import Demand, Kept, keep, usable
 from .node import (
     NOWHERE,
     Handle,
@@ -37,7 +39,15 @@ from .node import (
     resume,
 )
 from .op import ArrayClass, Op
-from .replay import GRADIENT, as_typed, needed, replay, replay_op_by_op
+from .replay import (
+    GRADIENT,
+    as_typed,
+    carrying,
+    needed,
+    replay,
+    replay_op_by_op,
+    values_taken,
+)
 from .signature import SCALAR, TensorType, applied, settings
 from .snapshot import Snapshot, cut, where_it_is
 
@@ -104,6 +114,8 @@ class Program:
         members: For each home a number that stands for it, overwritten ones first.
         overwritten, num_overwritten: Those of the homes it overwrites; how many.
         donated, kept: Numbers of the other arguments, overwritten and read only.
+        demand: What it keeps for gradients, or is given by what ran before.
+        how_kept: How the pullbacks that it keeps are put together.
         groups: Which arguments share each of the homes.
         alone: Takes all the others from a list of values.
         numbers: The Python numbers among the arguments, which travel together.
@@ -115,8 +127,10 @@ class Program:
 
     __slots__ = (
         "alone",
+        "demand",
         "donated",
         "groups",
+        "how_kept",
         "kept",
         "layout",
         "members",
@@ -129,12 +143,22 @@ class Program:
     )
 
     def __init__(
-        self, path: Sequence[Node], wanted: frozenset[int], layout: Layout
+        self,
+        path: Sequence[Node],
+        wanted: frozenset[int],
+        layout: Layout,
+        demand: Demand | None = None,
     ) -> None:
         types = path[-1].types()
+        self.demand = demand
+        keeps, given, results = demand or Demand()
         written = dict(zip(*final_writes(path), strict=True))
-        nodes = needed(path, wanted.union(written.values()))
-        used = {*wanted, *(number for node in nodes for number in node.inputs)}
+        kept_results = [n for node, _ in keeps for n in range(node.first, node.end)]
+        nodes = needed(path, wanted.union(written.values(), kept_results))
+        done = {node for node, _ in given}
+        nodes = [node for node in nodes if node not in done]
+        used = {*wanted, *(number for node in nodes for number in values_taken(node))}
+        used.update(number for _, kept in given for number in kept.arguments())
         leaves = [n for node in path for n, _ in node.leaves if n in used]
         spots = {n: (group, start) for n, group, start in layout if n in used}
         overwritten = dict.fromkeys(spots[n][0] for n in written if n in spots)
@@ -166,9 +190,16 @@ class Program:
         self.places.update((number, i) for i, number in enumerate(alone))
         self.places.update(own)
         donated, kept, scalars = self.donated, self.kept, self.numbers
+        self.how_kept: dict[int, Kept] = {}
+        leaf_numbers = [n for node in path for n, _ in node.leaves]
 
         def whole(
-            homes: list, overwrite: list, read: list, arguments: list, packed: list
+            homes: list,
+            overwrite: list,
+            read: list,
+            arguments: list,
+            packed: list,
+            before: list,
         ) -> tuple:
             arrays = dict(zip(groups, [*homes, *read], strict=True))
             values = dict(zip(donated, overwrite, strict=True))
@@ -178,7 +209,22 @@ class Program:
                 values[number] = as_typed(argument, types[number])
             for number, scalar in scalars.unpacked(packed):
                 values[number] = as_typed(scalar, types[number])
-            replay(nodes, values)
+            *residuals, known = before or [{}]
+            values.update(zip(results, known, strict=True))
+            pulls = replay(
+                nodes,
+                values,
+                {
+                    node: (how.positions, how.pullback(arrays, values.__getitem__))
+                    for (node, how), arrays in zip(given, residuals, strict=True)
+                },
+                keeps,
+            )
+            there = {n: values[n] for n in leaf_numbers if n in values}
+            left = []
+            for node, _ in keeps:
+                self.how_kept[node.first], arrays = keep(*pulls[node], there)
+                left.append(arrays)
             return (
                 [_new_home(arrays[g], g, spots, written, values) for g in overwritten],
                 [values[number] for number in finals],
@@ -187,6 +233,7 @@ class Program:
                     jnp.concatenate([jnp.ravel(values[number]) for number in group])
                     for group in shared
                 ],
+                left,
             )
 
         self.run = jax.jit(whole, donate_argnums=(0, 1))
@@ -366,6 +413,7 @@ class Slot:
         "guard",
         "is_dropped",
         "is_step",
+        "num_bytes",
         "path",
         "programs",
         "results",
@@ -389,13 +437,17 @@ class Slot:
             for number in range(node.first, node.end)
         ]
         self.take_results = getter(self.results)
+        kinds = path[-1].types()
+        self.num_bytes = sum(kind.size * kind.dtype.itemsize for kind in kinds)
         has_gradient = any(node.op is GRADIENT for node in path)
         self.is_step = has_gradient and bool(final_writes(path)[0])
 
-    def find(self, alive: Sequence[int]) -> Program | None:
+    def find(
+        self, alive: Sequence[int], demand: Demand | None = None
+    ) -> Program | None:
         """The program that returns all of `alive`, the latest used first."""
         for program in self.programs:
-            if program.places.keys() >= set(alive):
+            if program.demand == demand and program.places.keys() >= set(alive):
                 return program
         return None
 
@@ -411,7 +463,9 @@ class Slot:
             return self.is_step or not is_large or self.seen >= _MANY
         return self.is_step and not is_large
 
-    def compile(self, recording: Recording, alive: Sequence[int]) -> Program:
+    def compile(
+        self, recording: Recording, alive: Sequence[int], demand: Demand | None
+    ) -> Program:
         """A program for `alive`; the second one returns all that was ever asked for.
 
         A later, wider one replaces the second, so there are never more than two for
@@ -420,14 +474,15 @@ class Slot:
         leaves = [number for node in self.path for number, _ in node.leaves]
         layout = layout_of(recording, leaves)
         with self.guard:
-            for program in self.programs:
-                if program.fits(layout) and all(n in program.places for n in alive):
+            alike = [p for p in self.programs if p.demand == demand]
+            same = [program for program in alike if program.fits(layout)]
+            for program in same:
+                if all(n in program.places for n in alive):
                     return program
-            same = [program for program in self.programs if program.fits(layout)]
             wanted = frozenset(alive)
             if same:
                 wanted = wanted.union(self.asked or ())
-            program = Program(self.path, wanted, layout)
+            program = Program(self.path, wanted, layout, demand)
             for replaced in same[1:]:
                 self.programs.remove(replaced)
             slots.make_room_for_program()
@@ -717,15 +772,49 @@ def _launch(recording: Recording, node: Node, segment: Segment | None) -> None:
         origin = _reference(segment)
         for number, handle in zip(alive, handles, strict=True):
             handle._origin = (origin, number)
+    demand = None
+    if segment is not None or recording.pulls:
+        demand = _demand(recording, slot, segment, alive)
     if recording.is_traced:
         _launch_in_trace(recording, slot, alive, handles)
     elif recording.settings != settings():
         with applied(recording.settings):  # those that its calls were made under
-            _launch_here(recording, slot, alive, handles)
+            _launch_here(recording, slot, alive, handles, demand)
     else:
-        program = slot.find(alive)
+        program = slot.find(alive, demand)
         if program is None or not _launch_program(recording, program, alive, handles):
-            _launch_here(recording, slot, alive, handles)
+            _launch_here(recording, slot, alive, handles, demand)
+    if segment is not None and demand is not None:
+        segment.pulls = recording.pulls
+
+
+def _demand(
+    recording: Recording, slot: Slot, segment: Segment | None, alive: list[int]
+) -> Demand | None:
+    """What a program is to keep for the live tapes, or need not run again."""
+    if recording.pulls:
+        pulls, results = recording.pulls, recording.results
+        positions = {number: kept.positions for number, (kept, _) in pulls.items()}
+        nodes = usable(
+            slot.path, [*alive, *final_writes(slot.path)[1]], positions, results
+        )
+        if nodes:
+            given = tuple([(node, pulls[node.first][0]) for node in nodes])
+            return Demand(given=given, results=tuple(results))
+    elif segment is not None and slot.num_bytes >= config.bounds.kept_bytes:
+        tapes = recording.live_tapes()
+        covered = tuple([tape._coverage(segment) for tape in tapes])
+        key = (slot, covered, tuple(recording.origins))
+        keeps = _carrying.get(key)
+        if keeps is None:
+            found = carrying(slot.path, covered, recording.origins)
+            keeps = _carrying.add(key, (found,))
+        if keeps[0]:
+            return Demand(keeps=keeps[0])
+    return None
+
+
+_carrying: Cache[tuple] = Cache(lambda: config.bounds.op_programs)
 
 
 def _name_place(error: Exception, recording: Recording, path: Sequence[Node]) -> None:
@@ -756,10 +845,14 @@ def _failing_call(recording: Recording, path: Sequence[Node]) -> str | None:
 
 
 def _launch_here(
-    recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
+    recording: Recording,
+    slot: Slot,
+    alive: list[int],
+    handles: list[Handle],
+    demand: Demand | None,
 ) -> None:
     """Run by a new program, or op by op."""
-    program = slot.find(alive)
+    program = slot.find(alive, demand)
     if program is not None and _launch_program(recording, program, alive, handles):
         return
     if program is None and not slot.is_hot():
@@ -768,7 +861,7 @@ def _launch_here(
         return
     note_sizes(slot.path)
     start = time.perf_counter()
-    program = slot.compile(recording, alive)
+    program = slot.compile(recording, alive, demand)
     launched = _launch_program(recording, program, alive, handles)
     note_duration(slot.path, time.perf_counter() - start)
     assert launched, "a program fits the arguments that it was compiled for"
@@ -842,7 +935,16 @@ def _arguments(
         ([snapshot.array for snapshot in snapshots[count:]],),
         ([values[number] for number in program.kept],),
         (program.numbers.packed(values),),
+        (_given(recording, program.demand) if program.demand else [],),
     )
+
+
+def _given(recording: Recording, demand: Demand) -> list[list[Any]]:
+    """The residuals of each call that does not run, and the results that are there."""
+    if not demand.given:
+        return []
+    residuals = [recording.pulls[node.first][1] for node, _ in demand.given]
+    return [*residuals, [recording.results[number] for number in demand.results]]
 
 
 def was_donated(error: Exception) -> bool:
@@ -894,9 +996,16 @@ def _commit(
     finals: Sequence[Any],
     alone: Sequence[Any],
     buffers: Sequence[Any],
+    left: Sequence[list[Any]],
 ) -> None:
     """Give variables and handles their values."""
     owners, places = recording.owners, program.places
+    if left:
+        how = program.how_kept.items()
+        recording.pulls = {
+            number: (kept, arrays)
+            for (number, kept), arrays in zip(how, left, strict=True)
+        }
     for number, array in zip(program.overwritten, homes, strict=True):
         owners[number]._home._write(array)
     for number, value in zip(program.donated, finals, strict=True):

@@ -423,6 +423,15 @@ def _fill(whole: Recording, parts: Sequence[Part], plan: _Plan) -> None:
             if inner not in whole.absorbed:
                 moved = [n if n == _LEFT_OUT else numbers[n] for n in inside]
                 whole.absorbed[inner] = moved
+        for number, (kept, arrays) in getattr(part, "pulls", {}).items():
+            if numbers[number] != _LEFT_OUT:
+                whole.pulls[numbers[number]] = (kept.moved(numbers), arrays)
+    if whole.pulls:
+        for part, numbers in zip(parts, plan.numbers, strict=True):
+            for number in part.origins:
+                here = numbers[number]
+                if here != _LEFT_OUT and values[here] is nobody:
+                    whole.results[here] = part.values[number]
     _learn(whole, parts, plan)
 
 

@@ -222,7 +222,12 @@ class _Numbering:
 
 
 class Segment(_Numbering):
-    """A recording that has run and that a live tape still covers."""
+    """A recording that has run and that a live tape still covers.
+
+    Attributes:
+        pulls: The pullbacks of its calls, if it was worth keeping them; as in
+            `Recording`.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -232,6 +237,7 @@ class Segment(_Numbering):
         "node",
         "origins",
         "owners",
+        "pulls",
         "serial",
         "settings",
         "values",
@@ -247,6 +253,7 @@ class Segment(_Numbering):
         self.values = {number: values[number] for number in self.owners}
         self._others = recording.known
         self._known: dict[int, int] | None = None
+        self.pulls: dict[int, tuple[Any, list[Any]]] = {}
         self.held = recording.held
         self.absorbed = recording.absorbed
         self.taps = recording.taps
@@ -303,6 +310,9 @@ class Recording(_Numbering):
         guard: Held while another thread reads, or the owner runs.
         is_done: Whether it has run, or failed to.
         serial: Number of this recording, counted over all.
+        pulls: Pullbacks that were kept when parts of it ran, by the number of the
+            call's first result: how each is put together, and its arrays.
+        results: Values of results that are there already, by number.
         has_settled: Whether it contains assignments that were made already.
         failure: Why it failed; whoever reads one of its results is told.
     """
@@ -319,6 +329,8 @@ class Recording(_Numbering):
         "node",
         "origins",
         "owners",
+        "pulls",
+        "results",
         "serial",
         "settings",
         "tapes",
@@ -347,6 +359,8 @@ class Recording(_Numbering):
         self.is_done = False
         self.failure: Exception | None = None
         self.has_settled = False
+        self.pulls: dict[int, tuple[Any, list[Any]]] = {}
+        self.results: dict[int, Any] = {}
 
     def start(self) -> Node:
         """Settle the settings that the calls of this recording obey."""
@@ -432,6 +446,7 @@ class Recording(_Numbering):
         self.values, self.held = [], []
         self.known, self.owners, self.absorbed = {}, {}, {}
         self.taps, self.origins, self.writes = {}, {}, {}
+        self.pulls, self.results = {}, {}
 
     def live_tapes(self) -> list[Any]:
         """The tapes that cover some of these calls and may still ask for them."""

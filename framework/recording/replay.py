@@ -70,7 +70,7 @@ def with_zeros(
 ) -> list[Any]:
     """One cotangent for each result: the given ones, and zeros for the rest."""
     full: list[Any] = [
-        jnp.zeros_like(out)
+        jnp.zeros(out.shape, out.dtype)
         if jnp.issubdtype(out.dtype, np.inexact)
         else np.zeros(out.shape, jax.dtypes.float0)
         for out in outputs
@@ -347,6 +347,31 @@ def find_connected(
     return types, since
 
 
+Coverage = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...], bool]
+"""What a tape covers of a path: spans, what is watched, whether variables are."""
+
+
+def carrying(
+    path: Sequence[Node], coverage: Sequence[Coverage], linked: Iterable[int]
+) -> tuple[tuple[Node, tuple[int, ...]], ...]:
+    """The calls that a gradient of some tape may pass, and by which inputs.
+
+    Args:
+        path: The recorded calls.
+        coverage: What each tape covers.
+        linked: Numbers of arguments that earlier parts computed under a tape.
+    """
+    found: dict[Node, set[int]] = {}
+    for spans, watched, watches_variables in coverage:
+        marked = {**dict.fromkeys(linked, 0), **dict(watched)}
+        _, since = find_connected(path, spans, marked, watches_variables)
+        for node, wrt in _edges(path, spans, since):
+            found.setdefault(node, set()).update(wrt)
+    if any(node.op is GRADIENT for node in found):
+        return ()
+    return tuple((node, tuple(sorted(wrt))) for node, wrt in found.items())
+
+
 def _edges(
     path: Sequence[Node], spans: Sequence[tuple[int, int]], tracked: dict[int, int]
 ) -> list[tuple[Node, tuple[int, ...]]]:
@@ -401,37 +426,63 @@ def needed(path: Sequence[Node], wanted: Iterable[int]) -> list[Node]:
     return chosen
 
 
-def replay(nodes: Sequence[Node], values: dict[int, Any]) -> None:
+def values_taken(node: Node) -> Iterable[int]:
+    """Numbers of the values that a call takes itself.
+
+    A gradient takes its seeds; the rest is taken by the calls that it passes.
+    """
+    if node.op is GRADIENT:
+        return [n for n in node.options["slice_"].seeds if n is not None]
+    return node.inputs
+
+
+Pullbacks = dict[Node, tuple[tuple[int, ...], Callable]]
+"""For calls that are linearized: the inputs it is done for, and the pullback."""
+
+
+def replay(
+    nodes: Sequence[Node],
+    values: dict[int, Any],
+    known: Pullbacks | None = None,
+    keeps: Sequence[tuple[Node, tuple[int, ...]]] = (),
+) -> Pullbacks:
     """Compute all results of `nodes` inside a trace, adding them to `values`.
 
     Calls that gradients pass through are linearized as they are computed, once, and
     all gradients share them.
+
+    Args:
+        nodes: The calls, in order.
+        values: What they stand on, by number.
+        known: The pullbacks of calls that ran before.
+        keeps: Calls to linearize although no gradient passes yet, and for which inputs.
     """
-    passed: dict[Node, set[int]] = {}
+    passed: dict[Node, set[int]] = {node: set(wrt) for node, wrt in keeps}
     for node in nodes:
         if node.op is GRADIENT:
             for inner, wrt in node.options["slice_"].nodes:
                 passed.setdefault(inner, set()).update(wrt)
-    pulls: dict[Node, tuple[tuple[int, ...], list[Any], Callable]] = {}
+    pulls: Pullbacks = dict(known or {})
 
     def pull_node(
         node: Node, wrt: tuple, given: tuple, cotangents: Sequence[Any]
     ) -> list[Any]:
-        positions, outputs, pull = pulls[node]
-        pulled = pull(with_zeros(outputs, given, cotangents))
+        positions, pull = pulls[node]
+        pulled = pull(with_zeros(node.outputs, given, cotangents))
         return [pulled[positions.index(position)] for position in wrt]
 
     for node in nodes:
-        inputs = [values[number] for number in node.inputs]
         if node in passed:
             positions = tuple(sorted(passed[node]))
+            inputs = [values[number] for number in node.inputs]
             outputs, pull = linearized(node, inputs, positions)
-            pulls[node] = (positions, outputs, pull)
+            pulls[node] = (positions, pull)
         elif node.op is GRADIENT:
             outputs = node.options["slice_"].pull_back(values, pull_node)
         else:
-            outputs = apply(node, inputs)
+            outputs = apply(node, [values[number] for number in node.inputs])
         values.update(enumerate(outputs, node.first))
+    return pulls
 
 
 def replay_op_by_op(nodes: Sequence[Node], values: dict[int, Any]) -> None:

@@ -224,6 +224,7 @@ def _continued(segment: Segment) -> Recording:
     recording.known = dict(segment.known)
     recording.owners = dict(segment.owners)
     recording.absorbed = segment.absorbed
+    recording.pulls = segment.pulls
     return recording
 
 
