@@ -1,7 +1,7 @@
 """Initializers: the first values of a layer's weights, by Keras's names.
 
 `initializer(shape, dtype)` draws at once, outside of any recording, and returns a
-`jax.Array`. One with a `seed` draws the same numbers at each call with the same shape;
+Tensor. One with a `seed` draws the same numbers at each call with the same shape;
 one without takes the next key of the generator that `jt.random.set_seed` resets.
 """
 
@@ -18,7 +18,7 @@ from . import registry, seeds
 from .dtypes import as_dtype
 from .errors import ArgumentError, ShapeError
 from .recording.ingest import device_dtype
-from .recording.tensor import ArrayLike
+from .recording.tensor import ArrayLike, Tensor, from_array
 
 _TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a unit normal that is cut off at -2 and 2 (Keras's digits)."""
@@ -35,7 +35,7 @@ class Initializer:
 
     _arguments: tuple[str, ...] = ()
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Values of a shape and dtype, by default float32 as in Keras."""
         raise NotImplementedError(
             f"{type(self).__name__} must define __call__(self, shape, dtype=None)."
@@ -60,7 +60,7 @@ class Zeros(Initializer):
         [0.0, 0.0]
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Zeros of a shape."""
         return _on_device(np.zeros(_sizes(shape), _dtype(dtype)), dtype)
 
@@ -69,7 +69,7 @@ class Zeros(Initializer):
 class Ones(Initializer):
     """All ones: the default for scales."""
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Ones of a shape."""
         return _on_device(np.ones(_sizes(shape), _dtype(dtype)), dtype)
 
@@ -87,7 +87,7 @@ class Constant(Initializer):
     def __init__(self, value: Any = 0.0) -> None:
         self.value = value
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """The value, repeated to a shape."""
         return _on_device(np.full(_sizes(shape), self.value, _dtype(dtype)), dtype)
 
@@ -108,7 +108,7 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """The scaled identity matrix of a shape."""
         shape = _sizes(shape)
         if len(shape) != 2:
@@ -137,7 +137,7 @@ class RandomNormal(Initializer):
         self.stddev = stddev
         self.seed = _seed(seed)
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Draws of a shape."""
         return _normal(self.seed, shape, self.mean, self.stddev, dtype)
 
@@ -163,7 +163,7 @@ class TruncatedNormal(Initializer):
         self.stddev = stddev
         self.seed = _seed(seed)
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Draws of a shape."""
         return _truncated_normal(self.seed, shape, self.mean, self.stddev, dtype)
 
@@ -187,7 +187,7 @@ class RandomUniform(Initializer):
         self.maxval = maxval
         self.seed = _seed(seed)
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Draws of a shape."""
         return _uniform(self.seed, shape, self.minval, self.maxval, dtype)
 
@@ -217,7 +217,7 @@ class Orthogonal(Initializer):
         self.gain = gain
         self.seed = _seed(seed)
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Draws of a shape."""
         shape = _sizes(shape)
         if len(shape) < 2:
@@ -283,7 +283,7 @@ class VarianceScaling(Initializer):
         self.input_axes = input_axes
         self.output_axes = output_axes
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Draws of a shape."""
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         average = (fan_in + fan_out) / 2
@@ -452,11 +452,11 @@ def compute_fans(
     return positions * shape[-2:][0], positions * shape[-1]
 
 
-def _given_values(values: Any) -> Callable[..., jax.Array]:
+def _given_values(values: Any) -> Callable[..., Tensor]:
     """An initializer that returns given values, if the shape is theirs."""
     host = np.array(values)
 
-    def initialize(shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def initialize(shape: Sequence[int], dtype: Any = None) -> Tensor:
         if _sizes(shape) != host.shape:
             raise ShapeError(
                 f"The array given as initializer has shape {host.shape}; the weight "
@@ -469,14 +469,14 @@ def _given_values(values: Any) -> Callable[..., jax.Array]:
 
 def _normal(
     seed: int | None, shape: Sequence[int], mean: float, stddev: float, dtype: Any
-) -> jax.Array:
+) -> Tensor:
     unit = _draw(jax.random.normal, seed, shape, dtype)
     return _on_device(mean + stddev * unit, dtype)
 
 
 def _truncated_normal(
     seed: int | None, shape: Sequence[int], mean: float, stddev: float, dtype: Any
-) -> jax.Array:
+) -> Tensor:
     unit = _draw(_unit_truncated_normal, seed, shape, dtype)
     return _on_device(mean + stddev * unit, dtype)
 
@@ -487,7 +487,7 @@ def _unit_truncated_normal(key: jax.Array, shape: Any, dtype: Any) -> jax.Array:
 
 def _uniform(
     seed: int | None, shape: Sequence[int], minval: float, maxval: float, dtype: Any
-) -> jax.Array:
+) -> Tensor:
     unit = _draw(jax.random.uniform, seed, shape, dtype)
     return _on_device(minval + (maxval - minval) * unit, dtype)
 
@@ -518,10 +518,10 @@ def _draw(
     return drawn[:size].reshape(sizes)
 
 
-def _on_device(host: np.ndarray, dtype: Any) -> jax.Array:
-    """Values that were made here as a JAX array, by default float32."""
+def _on_device(host: np.ndarray, dtype: Any) -> Tensor:
+    """Values that were made here as a Tensor, by default float32."""
     with jax.ensure_compile_time_eval():
-        return jnp.asarray(host.astype(_dtype(dtype), copy=False))
+        return from_array(jnp.asarray(host.astype(_dtype(dtype), copy=False)))
 
 
 def _seed(seed: int | None) -> int | None:

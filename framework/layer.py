@@ -13,7 +13,7 @@ import numpy as np
 
 from . import initializers, registry
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
-from .module import Module
+from .module import Module, refuse_unknown
 from .recording import execution
 from .recording.node import Handle, current
 from .recording.op import ArrayClass
@@ -51,7 +51,8 @@ class Layer(Module):
     the value that the outermost call was given, as in Keras.
 
     Args:
-        activity_regularizer: Penalty on the outputs, added to `losses`.
+        activity_regularizer: Penalty on the outputs, divided by the batch size as in
+            Keras, added to `losses`.
         trainable: Whether the weights are trained. Default true.
         dtype: Element type of the weights. Default float32.
         name: Default the class's name in snake_case with a running number.
@@ -69,11 +70,18 @@ class Layer(Module):
         dtype: Any = None,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(type(self), unknown)
         super().__init__(name)
         self.built = False
         self.dtype = np.dtype(dtype or "float32")
         self.activity_regularizer = registry.get("regularizer", activity_regularizer)
+        if isinstance(input_shape, int):
+            raise ArgumentTypeError(
+                f"`input_shape` must be the shape of one sample, a tuple; got "
+                f"{input_shape}. For {input_shape} features give ({input_shape},)."
+            )
         self._input_shape = None if input_shape is None else (None, *input_shape)
         self._penalties: dict[int, tuple[Callable, Variable]] = {}
         self._added_losses: list[tuple[_Call, Tensor]] = []
@@ -135,7 +143,9 @@ class Layer(Module):
             outputs = self.call(*args, **options)
             if self.activity_regularizer is not None:
                 for output in jax.tree.leaves(outputs, is_leaf=_is_handle):
-                    self.add_loss(self.activity_regularizer(output))
+                    # Over the batch, so that its strength does not depend on its size.
+                    size = output.shape[0] if output.ndim else 1
+                    self.add_loss(self.activity_regularizer(output) / max(size, 1))
         finally:
             running.call, running.training = outer_call, outer_training
             if is_region:

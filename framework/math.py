@@ -1,10 +1,12 @@
 """`jt.math`: elementary functions, and TensorFlow's aliases of the common ops."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from .errors import OutOfRangeError
 from .ops import abs as abs
 from .ops import add as add
 from .ops import add_n as add_n
@@ -85,8 +87,8 @@ lgamma = unary(Op("lgamma", jax.scipy.special.gammaln), "log(|gamma(x)|).")
 log = unary(Op("log", jnp.log), "The natural logarithm.")
 log1p = unary(Op("log1p", jnp.log1p), "log(1 + x), exact near 0.")
 log_sigmoid = unary(Op("log_sigmoid", jax.nn.log_sigmoid), "log(1 / (1 + exp(-x))).")
-reciprocal = unary(Op("reciprocal", jnp.reciprocal), "1 / x.")
-rsqrt = unary(Op("rsqrt", jax.lax.rsqrt), "1 / sqrt(x).")
+reciprocal = unary(Op("reciprocal", jnp.reciprocal, masks_zeros=True), "1 / x.")
+rsqrt = unary(Op("rsqrt", jax.lax.rsqrt, masks_zeros=True), "1 / sqrt(x).")
 sigmoid = unary(Op("sigmoid", jax.nn.sigmoid), "1 / (1 + exp(-x)).")
 sin = unary(Op("sin", jnp.sin), "The sine of an angle in radians.")
 sinh = unary(Op("sinh", jnp.sinh), "The hyperbolic sine.")
@@ -122,17 +124,27 @@ xlogy = binary(of_two("xlogy", _xlogy), "x * log(y), and 0 where x is 0.")
 
 
 def _cumsum(x: jax.Array, *, axis: int, exclusive: bool, reverse: bool) -> jax.Array:
-    total = jax.lax.cumsum(x, axis % x.ndim, reverse)
-    return total - x if exclusive else total
+    if exclusive:
+        x = _without_own(x, jnp.zeros_like, axis, reverse)
+    return jax.lax.cumsum(x, axis % x.ndim, reverse)
 
 
 def _cumprod(x: jax.Array, *, axis: int, exclusive: bool, reverse: bool) -> jax.Array:
     if exclusive:
-        ones = jnp.ones_like(jax.lax.slice_in_dim(x, 0, 1, axis=axis))
-        first, last = (1, None) if reverse else (0, -1)
-        kept = jax.lax.slice_in_dim(x, first, last, axis=axis)
-        x = jnp.concatenate([kept, ones] if reverse else [ones, kept], axis)
+        x = _without_own(x, jnp.ones_like, axis, reverse)
     return jax.lax.cumprod(x, axis % x.ndim, reverse)
+
+
+def _without_own(
+    x: jax.Array, neutral: Callable[..., jax.Array], axis: int, reverse: bool
+) -> jax.Array:
+    """`x` moved on by one place, so that no cumulated value holds its own element."""
+    if not x.shape[axis]:
+        return x
+    first, last = (1, None) if reverse else (0, -1)
+    start = neutral(jax.lax.slice_in_dim(x, 0, 1, axis=axis))
+    kept = jax.lax.slice_in_dim(x, first, last, axis=axis)
+    return jnp.concatenate([kept, start] if reverse else [start, kept], axis)
 
 
 CUMSUM = Op("cumsum", _cumsum, hint="`axis` must name an axis of x.")
@@ -174,7 +186,13 @@ def _cumulated(
 ) -> Tensor:
     flags = {"exclusive": bool(exclusive), "reverse": bool(reverse)}
     frozen = (axis, *flags.values())
-    return call(op, (convert(x, name="x"),), {"axis": axis, **flags}, frozen)
+    array = convert(x, name="x")
+    if not -array.ndim <= axis < array.ndim:
+        raise OutOfRangeError(
+            f"`axis` is {axis}, but the input has {array.ndim} axes (shape "
+            f"{array.shape}). Give one from {-array.ndim} to {array.ndim - 1}."
+        )
+    return call(op, (array,), {"axis": axis, **flags}, frozen)
 
 
 def reduce_euclidean_norm(
@@ -198,7 +216,8 @@ def unsorted_segment_sum(
     """The sums of the rows of `data` that have the same segment id.
 
     Shapes:
-        (n, ...), (n,) -> (num_segments, ...)
+        (n, ...), (n,) -> (num_segments, ...); ids of several axes stand for as many
+        axes of the data
     """
     inputs = (convert(data, name="data"), convert(segment_ids, name="segment_ids"))
     return call(SEGMENT_SUM, inputs, {"count": num_segments}, (num_segments,))
@@ -206,5 +225,7 @@ def unsorted_segment_sum(
 
 SEGMENT_SUM = Op(
     "unsorted_segment_sum",
-    lambda data, ids, *, count: jax.ops.segment_sum(data, ids, count),
+    lambda data, ids, *, count: jax.ops.segment_sum(
+        data.reshape(ids.size, *data.shape[ids.ndim :]), ids.ravel(), count
+    ),
 )

@@ -1,10 +1,12 @@
 """Module: an object whose variables and parts are found by its attributes."""
 
+import difflib
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
-from .errors import JaxtapeError
+from .errors import ArgumentTypeError, JaxtapeError
 from .variable import Trainability, Variable
 
 
@@ -133,7 +135,7 @@ class Module:
 
     @property
     def variables(self) -> list[Variable]:
-        """All variables, those of submodules included, each once."""
+        """All variables, each once: a module's own, then those of its submodules."""
         return list(self._all_variables())
 
     def _all_variables(self) -> tuple[Variable, ...]:
@@ -188,6 +190,29 @@ class Module:
         _Structure.changed()
 
 
+def refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
+    """Raise for constructor arguments that no class takes, with what was meant.
+
+    Raises:
+        ArgumentTypeError: if there are any.
+    """
+    if not unknown:
+        return
+    known: dict[str, None] = {}
+    for base in kind.__mro__:
+        if "__init__" in base.__dict__ and base is not object:
+            parameters = inspect.signature(base.__init__).parameters.values()
+            known.update(
+                (p.name, None)
+                for p in parameters
+                if p.name != "self" and p.kind is not p.VAR_KEYWORD
+            )
+    name = next(iter(unknown))
+    close = difflib.get_close_matches(name, known, n=1)
+    advice = f"Did you mean `{close[0]}`?" if close else f"It takes {', '.join(known)}."
+    raise ArgumentTypeError(f"{kind.__name__}() takes no argument `{name}`. {advice}")
+
+
 _TRACKED = (Variable, Module, list, tuple, dict)
 
 
@@ -209,22 +234,26 @@ def _own(module: Module) -> Iterator[Any]:
             yield from _members(value)
 
 
-_UNTRACKED = frozenset({"_frozen"})
+# Variables that are noted here for another reason than being the module's own.
+_UNTRACKED = frozenset({"_frozen", "_known", "_penalties", "_updates"})
 
 
 def _variables_of(root: Module, seen: set[int]) -> Iterator[Variable]:
-    """Variables in the order of attributes, without recursion into deep models."""
-    stack = [_own(root)]
+    """A module's own variables, trainable ones first, then its parts', as in Keras."""
+    stack = [root]
     seen.add(id(root))
-    while stack:
-        member = next(stack[-1], None)
-        if member is None:
-            stack.pop()
-        elif isinstance(member, Variable):
-            yield member
-        elif id(member) not in seen:
-            seen.add(id(member))
-            stack.append(_own(member))
+    while stack:  # without recursion, for deep models
+        module = stack.pop()
+        members = list(_own(module))
+        own = [member for member in members if isinstance(member, Variable)]
+        frozen = set(map(id, module._frozen))
+        yield from sorted(own, key=lambda v: not (v.trainable or id(v) in frozen))
+        parts = []
+        for member in members:
+            if isinstance(member, Module) and id(member) not in seen:
+                seen.add(id(member))
+                parts.append(member)
+        stack.extend(reversed(parts))
 
 
 def _modules_below(root: Module) -> Iterator[Module]:

@@ -38,6 +38,11 @@ class Sequential(Model):
     ) -> None:
         super().__init__(trainable=trainable, name=name)
         self._stack: list[Layer] = []
+        if isinstance(layers, Layer):
+            raise ArgumentTypeError(
+                f"Sequential takes a list of layers; got {type(layers).__name__}. "
+                "Put them in brackets: Sequential([first, second])."
+            )
         for layer in layers or ():
             self._append(layer)
         if not trainable:

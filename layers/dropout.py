@@ -16,7 +16,7 @@ from ..framework.recording.tensor import Tensor, convert
 
 def _drop(x: jax.Array, draw: jax.Array, rate: jax.Array) -> jax.Array:
     """Zeros where the uniform draw is under the rate, the rest scaled up."""
-    kept = jnp.maximum(1 - rate, jnp.finfo(jnp.float32).tiny).astype(x.dtype)
+    kept = jnp.where(rate < 1, 1 - rate, 1).astype(x.dtype)  # at 1 all are dropped
     return jnp.where(draw >= rate, x / kept, jnp.zeros_like(x))
 
 

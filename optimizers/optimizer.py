@@ -1,5 +1,6 @@
 """Optimizer: what all update rules share."""
 
+import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +10,7 @@ import jax
 import optax
 
 from ..framework.errors import ArgumentError, ArgumentTypeError
-from ..framework.module import Module
+from ..framework.module import Module, refuse_unknown
 from ..framework.recording import execution
 from ..framework.recording.node import Handle
 from ..framework.recording.tensor import Tensor, TensorLike, convert
@@ -48,7 +49,9 @@ class Optimizer(Module):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(type(self), unknown)
         super().__init__(name)
         given = {
             "clipnorm": clipnorm,
@@ -68,9 +71,11 @@ class Optimizer(Module):
         self.global_clipnorm = global_clipnorm
         self.weight_decay = weight_decay
         self._schedule: Callable | None = None
+        with execution.detached():
+            self.iterations = Variable(0, trainable=False, name="iterations")
         self._rate: Variable | None = None
         if callable(learning_rate) and not isinstance(learning_rate, Handle):
-            self._schedule = learning_rate
+            self._schedule = _of_step(learning_rate)
         else:
             with execution.detached():
                 self._rate = Variable(
@@ -79,11 +84,14 @@ class Optimizer(Module):
                     dtype="float32",
                     name="learning_rate",
                 )
-        with execution.detached():
-            self.iterations = Variable(0, trainable=False, name="iterations")
         self._slots: dict[int, list[Variable]] = {}
         self._known: dict[int, Variable] = {}
         self._updates: dict[tuple, Update] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if not name.startswith("_") and name != "learning_rate":
+            self.__dict__["_updates"] = {}  # they hold the settings of before
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable.
@@ -104,7 +112,7 @@ class Optimizer(Module):
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         if callable(value) and not isinstance(value, Handle):
-            self._schedule = value
+            self._schedule = _of_step(value)
             self._updates = {}
             return
         rate = value if isinstance(value, Handle) else _checked_rate(value)
@@ -120,12 +128,22 @@ class Optimizer(Module):
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots of these variables; called by the first update."""
-        new = [variable for variable in variables if id(variable) not in self._slots]
+        variables = list(variables)
+        new = [
+            v for v in variables if len(self._slots.get(id(v), ())) != self._count(v)
+        ]
         with execution.detached():
             for variable in new:
                 self._slots[id(variable)] = self._make_slots(variable)
                 self._known[id(variable)] = variable
         settle(new, [self._slots[id(variable)] for variable in new])
+
+    def _count(self, variable: Variable) -> float:
+        """How many slots a variable has under the present settings."""
+        if id(variable) not in self._slots:
+            return math.inf
+        kind = variable._type.as_jax()
+        return len(jax.tree.leaves(jax.eval_shape(self.transformation().init, kind)))
 
     def _make_slots(self, variable: Variable) -> list[Variable]:
         state = self.transformation().init(variable._array())
@@ -158,6 +176,12 @@ class Optimizer(Module):
                 "apply_gradients() got no gradients. Pass "
                 "zip(gradients, model.trainable_variables); a model has variables once "
                 "it was called or built."
+            )
+        if pairs[0].__class__ is not tuple and not isinstance(pairs[0], list | tuple):
+            raise ArgumentTypeError(
+                "apply_gradients() takes (gradient, variable) pairs; got "
+                f"{type(pairs[0]).__name__} instead of a pair. Pass "
+                "zip(gradients, model.trainable_variables)."
             )
         gradients, variables = zip(*pairs, strict=True)
         self._apply(gradients, variables)
@@ -197,6 +221,7 @@ class Optimizer(Module):
         if update is None:
             for variable in variables:
                 _check_variable(variable)
+            _check_unique(variables)
             self.build(variables)
             update = self._updates.setdefault(key, self._plan(variables))
         rate = () if self._schedule is not None or self._rate is None else (self._rate,)
@@ -240,6 +265,15 @@ class Optimizer(Module):
         )
 
 
+def _of_step(rate: Callable) -> Callable:
+    """A learning rate as a function of the step; one without arguments ignores it."""
+    try:
+        takes_step = bool(inspect.signature(rate).parameters)
+    except (TypeError, ValueError):  # not written in Python
+        takes_step = True
+    return rate if takes_step else lambda step: rate()
+
+
 def _checked_rate(value: TensorLike) -> Any:
     """A learning rate that can be used.
 
@@ -248,7 +282,7 @@ def _checked_rate(value: TensorLike) -> Any:
         ArgumentTypeError: if it is no number.
     """
     try:
-        number = float(value)
+        number = float("no number" if isinstance(value, str) else value)
     except (TypeError, ValueError):
         raise ArgumentTypeError(
             "`learning_rate` must be a number or a function of the step; got "
@@ -260,6 +294,19 @@ def _checked_rate(value: TensorLike) -> Any:
             f"{number}. Common values are 0.1 to 0.0001."
         )
     return number
+
+
+def _check_unique(variables: Sequence[Variable]) -> None:
+    """Raise for a variable that is listed twice: one of its gradients would be lost."""
+    if len(set(map(id, variables))) == len(variables):
+        return
+    listed = list(map(id, variables))
+    name = next(v.name for v in variables if listed.count(id(v)) > 1)
+    raise ArgumentError(
+        f"Variable '{name}' is listed twice among those to update. Give each variable "
+        "once: variables = list({id(v): v for v in variables}.values()), and ask the "
+        "tape for the gradients of these."
+    )
 
 
 def _check_variable(variable: Any) -> None:

@@ -33,7 +33,8 @@ def _eye(rows: int, columns: int, batch: tuple, dtype: Any) -> jax.Array:
 def _one_hot(
     indices: jax.Array, on: jax.Array, off: jax.Array, *, depth: int, axis: int
 ) -> jax.Array:
-    classes = jnp.arange(depth, dtype=indices.dtype)
+    indices = indices.astype(jnp.promote_types(indices.dtype, np.int32))
+    classes = jnp.arange(depth, dtype=indices.dtype)  # narrower ones may not count it
     hot = jnp.moveaxis(indices[..., None] == classes, -1, axis)
     return jnp.where(hot, on, off)
 
@@ -128,7 +129,13 @@ def range(
     if dtype is None:
         is_float = any(isinstance(number, float) for number in (first, last, step))
         dtype = "float32" if is_float else "int32"
-    return from_array(np.arange(first, last, step).astype(requested_dtype(dtype)))
+    dtype = requested_dtype(dtype)
+    if np.issubdtype(dtype, np.integer):
+        return from_array(np.arange(first, last, step).astype(dtype))
+    # In the dtype itself, so that 1.3 is not reached from 1.0 in steps of 0.1.
+    start, end, step = (np.asarray(number, dtype) for number in (first, last, step))
+    size = int(np.ceil(np.abs((end - start) / step)))
+    return from_array((start + np.arange(size) * step).astype(dtype))
 
 
 def _host_number(value: Any) -> Any:

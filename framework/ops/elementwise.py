@@ -108,7 +108,10 @@ round = unary(
     stepwise("round", jnp.round), "The nearest integer, halves to even; no gradient."
 )
 sign = unary(Op("sign", jnp.sign), "-1, 0 or 1; the gradient is 0.")
-sqrt = unary(Op("sqrt", jnp.sqrt), "The square root; the gradient at 0 is infinite.")
+sqrt = unary(
+    Op("sqrt", jnp.sqrt, masks_zeros=True),
+    "The square root; its slope at 0 is infinite, but 0 times that passes on as 0.",
+)
 square = unary(SQUARE, "x * x.")
 
 

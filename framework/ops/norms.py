@@ -87,10 +87,8 @@ def _power_sum(x: jax.Array, order: Any, axis: Any, keepdims: bool) -> jax.Array
     if order == np.inf:
         return jnp.max(size, axis=axis, keepdims=keepdims)
     total = jnp.sum(size**order, axis=axis, keepdims=keepdims)
-    is_positive = total > 0
-    return jnp.where(
-        is_positive, jnp.where(is_positive, total, 1) ** (1 / order), total
-    )
+    is_zero = total == 0
+    return jnp.where(is_zero, total, jnp.where(is_zero, 1, total) ** (1 / order))
 
 
 def _norm(x: jax.Array, *, order: Any, axis: Any, keepdims: bool) -> jax.Array:

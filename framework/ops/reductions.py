@@ -70,14 +70,28 @@ def _min_or_highest(x: jax.Array, **options: Any) -> jax.Array:
 
 def _mean(x: jax.Array, **options: Any) -> jax.Array:
     """The mean in the dtype of x: of integers it is cut, as in TensorFlow."""
-    return jnp.mean(x, **options).astype(x.dtype)
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        return jnp.mean(x, **options).astype(x.dtype)
+    total = jnp.sum(x, **options)
+    count = max(x.size // max(total.size, 1), 1)
+    return jax.lax.div(total, jnp.asarray(count, total.dtype)).astype(x.dtype)
+
+
+def _in_dtype(function: Callable) -> Callable:
+    """A reduction whose result has the dtype of x, as in TensorFlow."""
+
+    def reduce(x: jax.Array, **options: Any) -> jax.Array:
+        kind = x.dtype if jnp.issubdtype(x.dtype, jnp.integer) else None
+        return function(x, dtype=kind, **options)
+
+    return reduce
 
 
 def safe_sqrt(square: jax.Array) -> jax.Array:
     """The square root with derivative 0 at 0, where the exact one is infinite."""
-    is_positive = square > 0
-    root = jnp.sqrt(jnp.where(is_positive, square, 1))
-    return jnp.where(is_positive, root, square)  # keeps 0 and NaN
+    is_zero = square == 0
+    root = jnp.sqrt(jnp.where(is_zero, 1, square))
+    return jnp.where(is_zero, square, root)
 
 
 def _deviation(x: jax.Array, **options: Any) -> jax.Array:
@@ -93,8 +107,12 @@ LOGSUMEXP = _op("reduce_logsumexp", _logsumexp)
 VARIANCE = _op("reduce_variance", jnp.var)
 DEVIATION = _op("reduce_std", _deviation)
 
-reduce_sum = _reduction(arithmetic.SUM, "The sum")
-reduce_prod = _reduction(arithmetic.PROD, "The product")
+reduce_sum = _reduction(
+    arithmetic.SUM, "The sum", of_integers=_op("reduce_sum", _in_dtype(jnp.sum))
+)
+reduce_prod = _reduction(
+    arithmetic.PROD, "The product", of_integers=_op("reduce_prod", _in_dtype(jnp.prod))
+)
 reduce_max = _reduction(
     arithmetic.MAX,
     "The largest element; equal ones share the gradient,",

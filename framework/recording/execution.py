@@ -669,7 +669,7 @@ def _run_now(
         try:
             out = program(*map(_argument, inputs))
             break
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, IndexError, RuntimeError) as error:
             if attempt + 1 < _ATTEMPTS and was_donated(error):
                 continue  # another thread updated a variable meanwhile
             misfit = op.misfit([handle._type for handle in inputs], error)

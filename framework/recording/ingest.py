@@ -82,7 +82,8 @@ def _as_host(value: Any, name: str) -> np.ndarray:
         host = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ArgumentTypeError(
-            f"`{name}` is no array of numbers: {error}. Give rows of equal length."
+            f"`{name}` is no array of numbers: {str(error).rstrip('.')}. "
+            "Give rows of equal length."
         ) from None
     if host.dtype.kind not in "biufc" and not jnp.issubdtype(host.dtype, np.generic):
         kind = None

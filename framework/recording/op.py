@@ -35,6 +35,8 @@ class Op:
             `None` by connectivity, whatever the values are.
         writes: `(output, input)` pairs: that output becomes the value of the variable
             that stands at that input. Such an op passes no gradient on.
+        masks_zeros: Whether no cotangent passes where none arrives, even where the
+            derivative is infinite; for an elementwise function of one input.
         is_user: Whether a user wrote `function`; its errors then pass unchanged.
         hint: One sentence on how to mend arguments that do not fit.
     """
@@ -46,6 +48,7 @@ class Op:
         "is_differentiable",
         "is_settled",
         "is_user",
+        "masks_zeros",
         "name",
         "writes",
     )
@@ -57,6 +60,7 @@ class Op:
         *,
         is_differentiable: bool = True,
         writes: tuple[tuple[int, int], ...] = (),
+        masks_zeros: bool = False,
         is_user: bool = False,
         hint: str = "",
     ) -> None:
@@ -64,6 +68,7 @@ class Op:
         self.function = function
         self.is_differentiable = is_differentiable and not writes
         self.writes = writes
+        self.masks_zeros = masks_zeros
         self.is_user = is_user
         self.hint = hint
         self.is_settled = False
@@ -99,7 +104,7 @@ class Op:
                     lambda *arrays: self.function(*arrays, **options),
                     *[kind.as_jax() for kind in types],
                 )
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, IndexError) as error:
                 misfit = self.misfit(types, error)
                 if misfit is error:
                     raise
@@ -112,7 +117,7 @@ class Op:
 
     def misfit(self, types: Sequence[TensorType], error: Exception) -> Exception:
         """The error to raise for inputs that the function does not take."""
-        if self.is_user or not isinstance(error, TypeError | ValueError):
+        if self.is_user or not isinstance(error, TypeError | ValueError | IndexError):
             return error
         if isinstance(error, JaxtapeError):
             return error

@@ -62,7 +62,20 @@ def linearized(
             arrays[position] = array
         return apply(node, arrays)
 
-    return jax.vjp(forward, *[inputs[position] for position in wrt])
+    outputs, pull = jax.vjp(forward, *[inputs[position] for position in wrt])
+    assert node.op is not None
+    if node.op.masks_zeros:
+        pull = jax.tree_util.Partial(_pull_masked, pull)
+    return outputs, pull
+
+
+def _pull_masked(pull: Callable, cotangents: Sequence[Any]) -> list[Any]:
+    """Cotangents of the inputs: 0 where 0 arrives, not 0 times an infinite slope."""
+    (arriving,) = cotangents
+    return [
+        jnp.where((arriving == 0) & ~jnp.isfinite(part), 0, part)
+        for part in pull(cotangents)
+    ]
 
 
 def with_zeros(
@@ -328,17 +341,18 @@ def find_connected(
     types: list[TensorType] = []
     since = dict(watched)
     for node in path:
-        for number, kind in node.leaves:
-            types.append(kind)
-            if watches_variables and kind.role == TRAINABLE and kind.is_inexact:
-                since[number] = 0
+        types.extend(kind for _, kind in node.leaves)
         assert node.op is not None
+        is_covered = any(start <= node.first < stop for start, stop in spans)
+        if watches_variables and is_covered and node.op is not GRADIENT:
+            # Watched when it is read; a gradient uses what was read before.
+            for number in node.inputs:
+                if types[number].role == TRAINABLE and types[number].is_inexact:
+                    since[number] = min(since.get(number, node.first), node.first)
         kinds = list(node.outputs)
         for output, position in node.op.writes:
             if types[node.inputs[position]].role == TRAINABLE:
                 kinds[output] = trainable_type(kinds[output])
-                if watches_variables and kinds[output].is_inexact:
-                    since[node.first + output] = 0
         types.extend(kinds)
         if _carries(node, spans) and _active(node, since):
             for number, kind in enumerate(node.outputs, node.first):

@@ -204,3 +204,66 @@ def test_text_raises():
 def test_a_layer_without_call_says_so():
     with pytest.raises(NotImplementedError, match="Layer has no `call`"):
         jt.layers.Layer()(X)
+
+
+# The orders of the next three tests are Keras 3.15.1's, `layer.get_weights()`.
+def test_a_regularized_bias_comes_after_the_kernel():
+    layer = jt.layers.Dense(3, bias_regularizer="l1")
+    layer(np.ones((2, 4), np.float32))
+    assert [weight.shape for weight in layer.get_weights()] == [(4, 3), (3,)]
+
+
+def test_own_weights_come_before_those_of_parts():
+    class Scaled(jt.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = jt.layers.Dense(5)
+
+        def build(self, input_shape):
+            self.scale = self.add_weight((2,))
+
+        def call(self, inputs):
+            return self.inner(inputs) * self.scale[0]
+
+    layer = Scaled()
+    layer(np.ones((2, 3), np.float32))
+    assert [v.shape for v in layer.variables] == [(2,), (3, 5), (5,)]
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_trainable_weights_come_first(trainable):
+    class Counting(jt.layers.Layer):
+        def build(self, input_shape):
+            self.count = self.add_weight((2,), trainable=False)
+            self.scale = self.add_weight((3,))
+
+        def call(self, inputs):
+            return inputs * self.scale
+
+    layer = Counting()
+    layer(np.ones((2, 3), np.float32))
+    layer.trainable = trainable
+    assert [v.shape for v in layer.variables] == [(3,), (2,)]
+
+
+def test_an_activity_penalty_does_not_depend_on_the_batch_size():
+    """Keras 3.15.1: five rows of four ones and a kernel of ones have the loss 12."""
+    layer = jt.layers.Dense(
+        3, activity_regularizer=jt.regularizers.L1(1.0), kernel_initializer="ones"
+    )
+    layer(np.ones((5, 4), np.float32))
+    assert [float(loss) for loss in layer.losses] == [12.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: jt.layers.Dense(3, activaton="relu"), "mean `activation`"),
+        (lambda: jt.layers.Dense(3, input_shape=4), r"give \(4,\)"),
+        (lambda: jt.Sequential(jt.layers.Dense(3)), "brackets"),
+        (lambda: jt.optimizers.Adam(lr=0.1), "`lr`"),
+    ],
+)
+def test_wrong_arguments_say_what_was_meant(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()

@@ -106,3 +106,53 @@ def test_gradients_match_differences(function):
         x = jnp.array([0.3, 1.7, 2.9], "float64")
         lifted = jt.op(function)
         check_grads(lambda x: lifted(x)._array(), (x,), order=2, modes=("rev",))
+
+
+# TensorFlow 2.21 on the same inputs.
+@pytest.mark.parametrize(
+    ("values", "reverse", "expected"),
+    [
+        ([1e8, 1.0, 2.0], True, [3.0, 2.0, 0.0]),
+        ([np.inf, 1.0], False, [0.0, np.inf]),
+        ([1.0, np.nan, 2.0], False, [0.0, 1.0, np.nan]),
+        ([], False, []),
+    ],
+)
+def test_an_exclusive_sum_does_not_cancel(values, reverse, expected):
+    found = jt.math.cumsum(jt.constant(values), exclusive=True, reverse=reverse)
+    np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_a_sum_along_an_axis_that_is_not_there_raises():
+    with pytest.raises(IndexError, match=r"axis.*4.*\(2,\)"):
+        jt.math.cumsum(jt.ones(2), axis=4)
+
+
+def test_segment_ids_may_have_several_axes():
+    found = jt.math.unsorted_segment_sum(
+        jt.constant([[1.0, 2.0], [3.0, 4.0]]), [[0, 1], [1, 2]], 3
+    )
+    assert found.tolist() == [1.0, 5.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "slope_at_4"),
+    [(jt.sqrt, 0.25), (jt.math.rsqrt, -1 / 16), (jt.math.reciprocal, -1 / 16)],
+)
+def test_no_gradient_passes_where_none_arrives(function, slope_at_4):
+    """TensorFlow's kernels give 0 where the choice is for the other branch."""
+    x = jt.constant([0.0, 4.0])
+    with jt.GradientTape() as tape:
+        tape.watch(x)
+        y = jt.where(x > 0, function(x), 0.0)
+    assert tape.gradient(y, x).tolist() == [0.0, slope_at_4]
+
+
+def test_the_second_derivative_by_what_arrives_is_there_at_zero():
+    """d2(w sqrt(x)) / dx dw = 1 / (2 sqrt(x)), also where w is 0."""
+    x, w = jt.Variable(4.0), jt.Variable(0.0)
+    with jt.GradientTape() as outer:
+        with jt.GradientTape() as inner:
+            y = w * jt.sqrt(x)
+        slope = inner.gradient(y, x)
+    assert float(outer.gradient(slope, w)) == 0.25

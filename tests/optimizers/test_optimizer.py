@@ -154,3 +154,54 @@ def test_an_update_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         jt.optimizers.Adam().apply([jt.ones(2)], [pair()[0]])
+
+
+def test_the_variables_of_an_optimizer_are_its_own():
+    """Keras 3.15.1: iterations, learning_rate, two slots; not what it updates."""
+    v, optimizer = jt.Variable([1.0, 2.0]), jt.optimizers.Adam(0.1)
+    optimizer.build([v])
+    assert optimizer.variables[0] is optimizer.iterations
+    assert optimizer.variables[1] is optimizer.learning_rate
+    assert [slot.shape for slot in optimizer.variables[2:]] == [(2,), (2,)]
+
+
+def test_a_learning_rate_may_be_a_function_without_arguments():
+    v, optimizer = jt.Variable(1.0), jt.optimizers.SGD(lambda: 0.25)
+    optimizer.apply([jt.constant(2.0)], [v])
+    assert float(v) == 0.5
+
+
+@pytest.mark.parametrize("wrap", [lambda g, v: [g], lambda g, v: g])
+def test_gradients_without_their_variables_say_so(wrap):
+    v, optimizer = jt.Variable([1.0, 2.0]), jt.optimizers.SGD(0.1)
+    with pytest.raises(TypeError, match="zip"):
+        optimizer.apply_gradients(wrap(jt.constant([1.0, 1.0]), v))
+    assert v.tolist() == [1.0, 2.0]
+
+
+def test_a_variable_that_is_listed_twice_is_refused():
+    v, optimizer = jt.Variable([1.0, 1.0], name="shared"), jt.optimizers.SGD(0.1)
+    gradient = jt.constant([1.0, 2.0])
+    with pytest.raises(ValueError, match="'shared' is listed twice"):
+        optimizer.apply_gradients([(gradient, v), (gradient, v)])
+    assert v.tolist() == [1.0, 1.0]
+
+
+# Keras 3.15.1, SGD(0.1) from [1, 1] with the gradient [1, 2] at each of three steps,
+# the setting assigned after the first.
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("weight_decay", 0.5, [0.61725, 0.332]),
+        ("clipnorm", 0.5, [0.85528, 0.71056]),
+        ("clipvalue", 0.5, [0.8, 0.7]),
+    ],
+)
+def test_a_setting_that_is_assigned_later_counts(setting, value, expected):
+    v, optimizer = jt.Variable([1.0, 1.0]), jt.optimizers.SGD(0.1)
+    pairs = [(jt.constant([1.0, 2.0]), v)]
+    optimizer.apply_gradients(pairs)
+    setattr(optimizer, setting, value)
+    for _ in range(2):
+        optimizer.apply_gradients(pairs)
+    np.testing.assert_allclose(v.numpy(), expected, rtol=1e-4)

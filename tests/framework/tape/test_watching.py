@@ -140,3 +140,14 @@ def test_a_variable_that_is_not_trainable_is_not_watched():
         y = v * v
     assert tape.watched_variables() == ()
     assert tape.gradient(y, v) is None
+
+
+def test_a_gradient_taken_later_reads_no_variable():
+    """TensorFlow 2.21: None, since `later` covers no read of v."""
+    v = jt.Variable(3.0)
+    with jt.GradientTape() as tape:
+        y = v * v * v
+    with jt.GradientTape() as later:
+        slope = tape.gradient(y, v)
+    assert float(slope) == 27.0
+    assert later.gradient(slope, v) is None
