@@ -16,6 +16,7 @@ from .recording import execution
 from .recording.execution import call
 from .recording.home import Home
 from .recording.ingest import private_array
+from .recording.launching import updating
 from .recording.node import NOWHERE, current
 from .recording.signature import TRAINABLE, plain_type, trainable_type, type_of
 from .recording.tensor import (
@@ -234,7 +235,7 @@ class Variable(ArrayLike):
         """Whether a step that failed on the device has taken the buffer."""
         if not self._is_deleted():
             return False
-        with execution.updating:  # another thread's step may be about to replace it
+        with updating:  # another thread's step may be about to replace it
             return self._is_deleted()
 
     def _is_deleted(self) -> bool:

@@ -17,15 +17,18 @@ import numpy as np
 from ..errors import (
     ArgumentError,
     ArgumentTypeError,
+    ExecutionError,
     OutOfRangeError,
     UnhashableError,
 )
 from . import arithmetic as ops
 from . import execution
-from .execution import Pack, call
+from .execution import call
 from .ingest import X64, device_dtype, is_number, private_array
+from .launching import read_elsewhere, was_donated
 from .node import NOWHERE, Handle, Recording
 from .op import Op
+from .program import Pack
 from .signature import SCALAR, TensorType, freeze, tensor_type, type_of
 
 _READS = 20
@@ -226,7 +229,7 @@ class ArrayLike(Handle):
             except Exception as error:
                 # Another thread's step may take over the buffer of a variable between
                 # fetching and reading it; the new value is there then.
-                if attempt + 1 < _READS and execution.was_donated(error):
+                if attempt + 1 < _READS and was_donated(error):
                     continue
                 _name_call(error, self._at)
                 raise
@@ -381,7 +384,7 @@ class Tensor(ArrayLike):
         if execution.is_current(recording):
             execution.run(recording)
         else:
-            value = execution.read_elsewhere(recording, number)
+            value = read_elsewhere(recording, number)
             if value is not None:
                 return value
         if self._value is None:
@@ -420,7 +423,7 @@ def _own_lines(text: str) -> str:
 
 def _raise_lost(recording: Recording) -> None:
     from_error = recording.failure
-    raise execution.ExecutionError(
+    raise ExecutionError(
         "This Tensor has no value: the program that would have computed it failed "
         f"({type(from_error).__name__}: {from_error}). Mend that call and run again."
     ) from from_error

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording import execution
+from jaxtape.framework.recording import slots
 from tests.compile_counter import count_compiles
 from tests.halving import halve, halving_optimizer
 from tests.memory import resident_bytes
@@ -608,14 +608,14 @@ def batch_step(v, size):
 
 def run_sizes(sizes, cap, monkeypatch):
     monkeypatch.setattr(jt.config.bounds, "programs", cap)
-    execution.slots.clear()
+    slots.slots.clear()
     v = jt.Variable(np.zeros(3))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for size in sizes:
             batch_step(v, size)
             batch_step(v, size)
-            assert len(execution.slots) <= cap
+            assert len(slots.slots) <= cap
     assert v.tolist() == [-2.0 * sum(sizes)] * 3  # below 2^24: exact
     return [str(warning.message) for warning in caught]
 
@@ -657,7 +657,7 @@ def test_c14_ten_thousand_batch_shapes(monkeypatch):
         warnings.simplefilter("always")
         for size in range(1, 10_001):
             batch_step(v, size)
-    assert len(execution.slots) <= jt.config.bounds.programs
+    assert len(slots.slots) <= jt.config.bounds.programs
     assert len([w for w in caught if "compiled anew" in str(w.message)]) <= 1
     assert resident_bytes() - before < 1e9
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording import execution
+from jaxtape.framework.recording import slots
 from tests.halving import halve, halving_optimizer, sum_of_squares
 from tests.memory import MEGABYTE, live_array_bytes, resident_bytes
 
@@ -238,13 +238,13 @@ def test_models_of_a_search_are_freed():
 @pytest.mark.parametrize("in_turn", [False, True])
 def test_compiled_programs_are_bounded(monkeypatch, in_turn):
     monkeypatch.setattr(jt.config.bounds, "programs", 4)
-    execution.slots.clear()
+    slots.slots.clear()
     depths = sorted([*range(2, 12)] * 2) if in_turn else [*range(2, 12)] * 2
     for depth in depths:
         with jt.GradientTape():
             y = power(jt.constant(2.0), depth)
         assert float(y) == 2.0**depth
-    assert len(execution.slots) <= 4
+    assert len(slots.slots) <= 4
 
 
 def test_a_program_that_was_dropped_is_compiled_again(monkeypatch):
@@ -260,12 +260,12 @@ def test_a_program_that_was_dropped_is_compiled_again(monkeypatch):
 
 def test_structures_are_bounded(monkeypatch):
     monkeypatch.setattr(jt.config.bounds, "programs", 1)
-    execution.slots.clear()
+    slots.slots.clear()
     for depth in range(2, 42):
         with jt.GradientTape():
             y = power(jt.constant(1.0), depth)
         assert float(y) == 1.0
-    assert len(execution.slots._by_key) <= 16
+    assert len(slots.slots._by_key) <= 16
 
 
 def test_a_lambda_lifted_at_every_step_is_freed():

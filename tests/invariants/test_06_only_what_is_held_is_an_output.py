@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording import execution
+from jaxtape.framework.recording import slots
 from tests.compile_counter import count_compiles
 from tests.forward_counter import CountedSquare
 
@@ -18,12 +18,12 @@ def programs(monkeypatch):
     """The programs that are made from here on, in order."""
     made = []
 
-    class Watched(execution.Program):
+    class Watched(slots.Program):
         def __init__(self, *args):
             super().__init__(*args)
             made.append(self)
 
-    monkeypatch.setattr(execution, "Program", Watched)
+    monkeypatch.setattr(slots, "Program", Watched)
     return made
 
 
@@ -94,7 +94,7 @@ def powers_of_two(held):
             if exponent in held:
                 results[exponent] = y
         del y
-    slot = execution.slots.find(next(iter(results.values()))._at[0])
+    slot = slots.slots.find(next(iter(results.values()))._at[0])
     return {exponent: float(y) for exponent, y in results.items()}, slot
 
 
@@ -117,7 +117,7 @@ def test_a_program_that_returns_more_is_used():
 
 def test_a_step_that_holds_now_this_and_now_that_stops_compiling():
     """Unions get wider until they hold all: two for the start, one for each name."""
-    execution.slots.clear()
+    slots.slots.clear()
     with count_compiles() as compiles:
         for held in itertools.product(range(1, 7), range(1, 7)):
             powers_of_two(held)

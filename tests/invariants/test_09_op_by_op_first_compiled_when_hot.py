@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording import execution
+from jaxtape.framework.recording import slots
 from tests.compile_counter import count_compiles
 from tests.halving import halve, halving_optimizer
 
@@ -21,12 +21,12 @@ def programs(monkeypatch):
     """How many calls each program that is compiled whole from here on has."""
     made = []
 
-    class Watched(execution.Program):
+    class Watched(slots.Program):
         def __init__(self, path, *args):
             super().__init__(path, *args)
             made.append(len(path))
 
-    monkeypatch.setattr(execution, "Program", Watched)
+    monkeypatch.setattr(slots, "Program", Watched)
     return made
 
 

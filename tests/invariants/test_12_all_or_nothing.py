@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording import execution
+from jaxtape.framework.recording import slots
 from jaxtape.framework.recording.execution import call
 from jaxtape.framework.recording.node import begin
 from jaxtape.framework.recording.op import Op
@@ -212,13 +212,13 @@ def test_a_compile_that_fails_leaves_variables_and_slots(steps_before, monkeypat
         halve(optimizer, [v])
     before = momentum_state(optimizer, v)
 
-    class Broken(execution.Program):
+    class Broken(slots.Program):
         def __init__(self, *args):
             raise RuntimeError("no space left for this program")
 
-    execution.slots.clear()
+    slots.slots.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "Program", Broken)
+        patch.setattr(slots, "Program", Broken)
         with pytest.raises(RuntimeError, match="no space"):
             halve(optimizer, [v])
     assert (int(optimizer.iterations), v.tolist()) == (before[0], before[1].tolist())

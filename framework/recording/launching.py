@@ -1,0 +1,394 @@
+"""Launching: running a recording as a program or op by op, and committing its results.
+
+A program returns what somebody still holds, and the new values of variables, whose old
+buffers it is given to overwrite when nobody else can see them.
+"""
+
+import contextlib
+import itertools
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .. import config
+from ..errors import ExecutionError
+from .cache import Cache
+from .compiling import note_duration, note_sizes
+from .keeping import Demand, usable
+from .node import (
+    Handle,
+    Node,
+    Recording,
+    Segment,
+)
+from .program import Pack, Program, final_writes
+from .replay import (
+    as_typed,
+    carrying,
+    needed,
+    replay,
+    replay_op_by_op,
+)
+from .signature import applied, settings
+from .slots import Slot, slots
+from .snapshot import Snapshot
+
+_ATTEMPTS = 20  # at arguments that other threads update meanwhile
+_clock = itertools.count()
+_reference = weakref.ref
+
+
+def launch(recording: Recording, node: Node, segment: Segment | None) -> None:
+    """Run by a program that is there, by a new one, or op by op."""
+    slot: Slot | None = node.slot
+    if slot is None or slot.is_dropped:
+        slot = slots.find(recording)
+    slot.used = next(_clock)
+    alive, handles = [], []
+    numbers = slot.results
+    for position, reference in enumerate(slot.take_results(recording.values)):
+        handle = reference()
+        if handle is not None:
+            alive.append(numbers[position])
+            handles.append(handle)
+    if segment is not None:
+        origin = _reference(segment)
+        for number, handle in zip(alive, handles, strict=True):
+            handle._origin = (origin, number)
+    demand = None
+    if segment is not None or recording.pulls:
+        demand = _demand(recording, slot, segment, alive)
+    if recording.is_traced:
+        _launch_in_trace(recording, slot, alive, handles)
+    elif recording.settings != settings():
+        with applied(recording.settings):  # those that its calls were made under
+            _launch_here(recording, slot, alive, handles, demand)
+    else:
+        program = slot.find(alive, demand)
+        if program is None or not _launch_program(recording, program, alive, handles):
+            _launch_here(recording, slot, alive, handles, demand)
+    if segment is not None and demand is not None:
+        segment.pulls = recording.pulls
+
+
+def _demand(
+    recording: Recording, slot: Slot, segment: Segment | None, alive: list[int]
+) -> Demand | None:
+    """What a program is to keep for the live tapes, or need not run again."""
+    if recording.pulls:
+        pulls, results = recording.pulls, recording.results
+        positions = {number: kept.positions for number, (kept, _) in pulls.items()}
+        nodes = usable(
+            slot.path, [*alive, *final_writes(slot.path)[1]], positions, results
+        )
+        if nodes:
+            given = tuple([(node, pulls[node.first][0]) for node in nodes])
+            return Demand(given=given, results=tuple(results))
+    elif segment is not None and slot.num_bytes >= config.bounds.kept_bytes:
+        tapes = recording.live_tapes()
+        covered = tuple([tape._coverage(segment) for tape in tapes])
+        key = (slot, covered, tuple(recording.origins))
+        keeps = _carrying.get(key)
+        if keeps is None:
+            found = carrying(slot.path, covered, recording.origins)
+            keeps = _carrying.add(key, (found,))
+        if keeps[0]:
+            return Demand(keeps=keeps[0])
+    return None
+
+
+_carrying: Cache[tuple] = Cache(lambda: config.bounds.op_programs)
+
+
+def name_place(error: Exception, recording: Recording, path: Sequence[Node]) -> None:
+    """Add to an error that names no line the user's line of the call that fails."""
+    if any("recorded at" in note for note in getattr(error, "__notes__", ())):
+        return
+    first, last = path[0].site, path[-1].site
+    place = f"While running the calls recorded at {first}"
+    place += "." if first == last else f" to {last}."
+    if not isinstance(error, ExecutionError):  # what it needs is there still
+        place = _failing_call(recording, path) or place
+    error.add_note(place)
+
+
+def _failing_call(recording: Recording, path: Sequence[Node]) -> str | None:
+    """Run the calls one by one up to the one that fails; what it is and where."""
+    try:
+        values = leaf_values(path, recording.values, recording.owners)
+    except Exception:  # its arguments are gone
+        return None
+    for node in path:
+        try:
+            replay_op_by_op([node], values)
+            jax.block_until_ready([values[n] for n in range(node.first, node.end)])
+        except Exception:
+            return f"In {node.op}, recorded at {node.site}."
+    return None
+
+
+def _launch_here(
+    recording: Recording,
+    slot: Slot,
+    alive: list[int],
+    handles: list[Handle],
+    demand: Demand | None,
+) -> None:
+    """Run by a new program, or op by op."""
+    program = slot.find(alive, demand)
+    if program is not None and _launch_program(recording, program, alive, handles):
+        return
+    if program is None and not slot.is_hot():
+        slot.asked = frozenset(alive)
+        _launch_op_by_op(recording, slot, alive, handles)
+        return
+    note_sizes(slot.path)
+    start = time.perf_counter()
+    program = slot.compile(recording, alive, demand)
+    launched = _launch_program(recording, program, alive, handles)
+    note_duration(slot.path, time.perf_counter() - start)
+    assert launched, "a program fits the arguments that it was compiled for"
+
+
+def _launch_program(
+    recording: Recording, program: Program, alive: list[int], handles: list[Handle]
+) -> bool:
+    """Run a program; false if arguments live elsewhere than it expects."""
+    values, owners = recording.values, recording.owners
+    snapshots: list[Any] = []
+    for group in program.groups:
+        snapshot = group.snapshot(values, owners)
+        if snapshot is None:
+            return False
+        snapshots.append(snapshot)
+    if Snapshot in map(type, program.alone(values)):
+        return False
+    outcome: list[tuple] = []
+    for attempt in range(_ATTEMPTS):
+        with updating:  # no other thread writes between the check and the commit
+            arguments = _arguments(recording, program, snapshots)
+            try:
+                # One C call launches and keeps the results: no signal comes between.
+                outcome.extend(map(program.run, *arguments))
+            except (ValueError, RuntimeError) as error:
+                if attempt + 1 == _ATTEMPTS or not was_donated(error):
+                    _raise_if_lost(recording, program, error)
+                    raise
+                _read_anew(recording, program)
+                snapshots = [values[number] for number in program.members]
+            finally:
+                if outcome:
+                    try:
+                        _commit(recording, program, alive, handles, *outcome[0])
+                    except BaseException:  # an interrupt came in between
+                        _commit(recording, program, alive, handles, *outcome[0])
+                        raise
+        if outcome:
+            break
+    return True
+
+
+updating = threading.RLock()
+
+
+def _arguments(
+    recording: Recording, program: Program, snapshots: Sequence[Snapshot]
+) -> tuple[tuple[list], ...]:
+    """What a program takes; what it overwrites is copied if anyone else sees it.
+
+    Each list stands in a tuple of its own, as `map` takes the arguments of one call.
+    """
+    values, owners = recording.values, recording.owners
+    count = program.num_overwritten
+    is_safe = config.switches.safe_steps
+    homes, overwritten = [], []
+    for number in program.overwritten:
+        home = owners[number]._home
+        snapshot = home._value
+        is_ours = home._may_donate(snapshot) and not is_safe
+        homes.append(snapshot.array if is_ours else _copy(snapshot.array))
+    for number in program.donated:
+        owner = owners[number]
+        value = owner._value
+        is_ours = owner._may_donate(value) and not is_safe
+        overwritten.append(value if is_ours else _copy(value))
+    return (
+        (homes,),
+        (overwritten,),
+        ([snapshot.array for snapshot in snapshots[count:]],),
+        ([values[number] for number in program.kept],),
+        (program.numbers.packed(values),),
+        (_given(recording, program.demand) if program.demand else [],),
+    )
+
+
+def _given(recording: Recording, demand: Demand) -> list[list[Any]]:
+    """The residuals of each call that does not run, and the results that are there."""
+    if not demand.given:
+        return []
+    residuals = [recording.pulls[node.first][1] for node, _ in demand.given]
+    return [*residuals, [recording.results[number] for number in demand.results]]
+
+
+def was_donated(error: Exception) -> bool:
+    """Whether a launch failed because another thread's update took a buffer."""
+    text = str(error)
+    return "deleted" in text or "Invalid buffer passed" in text
+
+
+def _raise_if_lost(recording: Recording, program: Program, error: Exception) -> None:
+    """Name the variables whose buffers a failed launch has taken with it."""
+    owners: list[Any] = [recording.owners[number] for number in program.donated]
+    homes = [recording.owners[n]._home for n in program.members]
+    members = [member for home in homes for member in home.members]
+    lost = [
+        variable.name
+        for variable, array in (
+            *((owner, owner._value) for owner in owners),
+            *((member, member._home._value.array) for member in members),
+        )
+        if isinstance(array, jax.Array) and array.is_deleted()
+    ]
+    if lost:
+        names = ", ".join(f"'{name}'" for name in lost)
+        raise ExecutionError(
+            f"The step failed on the device ({error}) after it had taken over the "
+            f"buffers of these variables, whose values are lost: {names}. Assign them "
+            "again, for example with model.set_weights() from a saved copy."
+        ) from error
+
+
+def _read_anew(recording: Recording, program: Program) -> None:
+    """Take the present values of arguments whose buffers are gone."""
+    for number in (*program.kept, *(n for n, _, _ in program.layout)):
+        value, owner = recording.values[number], recording.owners[number]
+        array = value.array if value.__class__ is Snapshot else value
+        if isinstance(array, jax.Array) and array.is_deleted():
+            recording.values[number] = owner._admitted()
+
+
+_copy = jax.jit(jnp.copy)
+
+
+def _commit(
+    recording: Recording,
+    program: Program,
+    alive: list[int],
+    handles: list[Handle],
+    homes: Sequence[Any],
+    finals: Sequence[Any],
+    alone: Sequence[Any],
+    buffers: Sequence[Any],
+    left: Sequence[list[Any]],
+) -> None:
+    """Give variables and handles their values."""
+    owners, places = recording.owners, program.places
+    if left:
+        how = program.how_kept.items()
+        recording.pulls = {
+            number: (kept, arrays)
+            for (number, kept), arrays in zip(how, left, strict=True)
+        }
+    for number, array in zip(program.overwritten, homes, strict=True):
+        owners[number]._home._write(array)
+    for number, value in zip(program.donated, finals, strict=True):
+        owners[number]._write(value)
+    pack = Pack(buffers, program.packed) if buffers else None
+    for number, handle in zip(alive, handles, strict=True):
+        place = places[number]
+        if place is None:
+            handle._value = pack
+        elif place >= 0:
+            handle._value = alone[place]
+        else:
+            handle._value = finals[-1 - place]
+            owners[program.donated[-1 - place]]._share()
+
+
+def refuse_write_in_trace() -> None:
+    """Raise for a variable that is assigned where JAX traces."""
+    raise ExecutionError(
+        "A Variable was assigned inside a function that JAX traces, where the new "
+        "value cannot outlive the trace. Return the value from the function and "
+        "assign it outside."
+    )
+
+
+def leaf_values(
+    path: Sequence[Node], values: Sequence[Any], owners: dict[int, Any]
+) -> dict[int, Any]:
+    """All arguments of a path as arrays of their own, by number."""
+    found = {}
+    for node in path:
+        for number, kind in node.leaves:
+            value = values[number]
+            if value.__class__ is Snapshot:
+                start = owners[number]._start
+                value = value.array if start < 0 else value.take(start, kind.shape)
+            found[number] = as_typed(value, kind)
+    return found
+
+
+def _launch_op_by_op(
+    recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
+) -> None:
+    variables, finals = final_writes(slot.path)
+    owners = recording.owners
+    with updating if variables else contextlib.nullcontext():
+        for number in variables:  # another thread may have written meanwhile
+            recording.values[number] = owners[number]._admitted()
+        values = leaf_values(slot.path, recording.values, owners)
+        replay_op_by_op(needed(slot.path, [*alive, *finals]), values)
+        written = [
+            (owners[number], values[final], final in alive)
+            for number, final in zip(variables, finals, strict=True)
+        ]
+        try:
+            _write_all(written)
+        except BaseException:  # an interrupt came in between
+            _write_all(written)
+            raise
+    for number, handle in zip(alive, handles, strict=True):
+        handle._value = values[number]
+
+
+def _write_all(written: Sequence[tuple[Handle, Any, bool]]) -> None:
+    """Give variables their values, and note which are seen by a result too."""
+    for owner, value, is_shared in written:
+        owner._write(value)
+        if is_shared:
+            owner._share()
+
+
+def _launch_in_trace(
+    recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
+) -> None:
+    """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers."""
+    values = leaf_values(slot.path, recording.values, recording.owners)
+    variables, _finals = final_writes(slot.path)
+    if variables:
+        refuse_write_in_trace()
+    replay(needed(slot.path, alive), values)
+    for number, handle in zip(alive, handles, strict=True):
+        handle._value = values[number]
+
+
+def read_elsewhere(recording: Recording, number: int) -> Any:
+    """Compute a value that another thread has recorded, without running its recording.
+
+    Returns `None` when it has run meanwhile, so that the value is there to take.
+    """
+    with recording.guard:
+        if recording.is_done:
+            return None
+        assert recording.node is not None
+        path = recording.node.path()
+        values = leaf_values(path, recording.values, recording.owners)
+        with applied(recording.settings):
+            replay_op_by_op(needed(path, [number]), values)
+        return values[number]
