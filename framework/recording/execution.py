@@ -2,6 +2,7 @@
 
 import contextlib
 import weakref
+from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -57,7 +58,11 @@ def call(
         Tensors nested as the op's results.
     """
     recording = here.recording
-    if recording is None or recording.task is not None:
+    if (
+        recording is None
+        or recording.task is not None
+        or _get_running_loop() is not None
+    ):
         recording = current()
     if (
         not recording.depth

@@ -275,3 +275,20 @@ def test_a_tape_opened_after_an_await_belongs_to_the_task():
 
     assert asyncio.run(main()) == [12.0, 27.0, 48.0]
     assert cubed_slope(5.0) == 75.0
+
+
+def test_a_loop_that_is_run_inside_a_tape_is_not_covered_by_it():
+    v, w = jt.Variable(3.0), jt.Variable(2.0)
+
+    async def inside():
+        return v * w
+
+    with jt.GradientTape() as tape:
+        y = v * v
+        z = asyncio.run(inside())
+        y = y * v
+    assert float(z) == 6.0
+    assert [None if g is None else float(g) for g in tape.gradient([y], [v, w])] == [
+        27.0,
+        None,
+    ]
