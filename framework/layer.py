@@ -125,6 +125,11 @@ class Layer(Module):
             args = args[: self._training_place]
         for value in args:
             if value.__class__ is not Tensor:
+                if args[0] is None:
+                    raise ArgumentTypeError(
+                        f"{type(self).__name__}('{self.name}') was called on None. "
+                        "Does the layer or function before it return its result?"
+                    )
                 args = (*map(_convert_inputs, args),)
                 break
         if not self.built:

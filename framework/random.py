@@ -185,6 +185,11 @@ class Generator:
                 f"uniform() needs `maxval` for dtype {dtype.name}; it is not reached. "
                 "For dice: jt.random.uniform((10,), 1, 7, dtype='int32')."
             )
+        if isinstance(low, int) and isinstance(high, int) and low >= high:
+            raise ArgumentError(
+                f"uniform() needs `minval` below `maxval`; got {low} and {high}. "
+                "`maxval` is not reached."
+            )
         bounds = (convert(low, dtype, "minval"), convert(high, dtype, "maxval"))
         options = {"shape": shape, "dtype": dtype}
         return self._draw(DRAW_INTEGERS, bounds, options, (shape, dtype))

@@ -221,15 +221,27 @@ def boolean_mask(
         axis: Where the mask begins. Default 0.
         name: No effect.
     """
-    before = (builtins.slice(None),) * (axis or 0)
-    return convert(tensor, name="tensor")[(*before, convert(mask, "bool", "mask"))]
+    x = convert(tensor, name="tensor")
+    place = axis or 0
+    before = (builtins.slice(None),) * (place % x.ndim if place < 0 else place)
+    return x[(*before, convert(mask, "bool", "mask"))]
 
 
 def slice(input_: TensorLike, begin: Any, size: Any, name: str | None = None) -> Tensor:
     """The part of `input_` that starts at `begin`; a size of -1 means all the rest."""
     starts, lengths = sizes(begin, "begin"), sizes(size, "size")
+    x = convert(input_, name="input_")
+    for axis, (start, length, end) in enumerate(
+        zip(starts, lengths, x.shape, strict=True)
+    ):
+        if not 0 <= start <= end or length < -1 or start + length > end:
+            raise OutOfRangeError(
+                f"slice() from {start} with size {length} does not fit axis {axis} of "
+                f"a Tensor of shape {x.shape}. Begin at 0 to {end} and stay within; a "
+                "size of -1 means all the rest."
+            )
     spans = tuple(
         builtins.slice(start, None if length == -1 else start + length)
         for start, length in zip(starts, lengths, strict=True)
     )
-    return convert(input_, name="input_")[spans]
+    return x[spans]

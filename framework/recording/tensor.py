@@ -19,6 +19,7 @@ from ..errors import (
     ArgumentTypeError,
     ExecutionError,
     OutOfRangeError,
+    ShapeError,
     UnhashableError,
 )
 from . import arithmetic as ops
@@ -250,7 +251,16 @@ class ArrayLike(Handle):
         return np.array(self._host())
 
     def item(self) -> Any:
-        """The value of a one-element Tensor as a Python number."""
+        """The value of a one-element Tensor as a Python number.
+
+        Raises:
+            ShapeError: if there are more elements, or none.
+        """
+        if self._type.size != 1:
+            raise ShapeError(
+                f"Only a Tensor of one element is one number; this one has shape "
+                f"{self.shape}. Take an element, x[0], or reduce it: x.mean()."
+            )
         return self._host().item()
 
     def tolist(self) -> Any:

@@ -1,4 +1,4 @@
-"""Reductions and creation at their edges; the numbers are TensorFlow 2.21's."""
+"""Ops at the edges of what they take; the numbers are TensorFlow 2.21's."""
 
 import numpy as np
 import pytest
@@ -55,3 +55,31 @@ def test_a_norm_of_nan_has_no_finite_gradient(order):
 def test_an_axis_that_is_not_there_names_the_op():
     with pytest.raises(ValueError, match="reduce_mean"):
         jt.reduce_mean(jt.ones((2, 3)), axis=4)
+
+
+def test_a_mask_may_begin_at_an_axis_counted_from_the_end():
+    x = jt.constant([[1.0, 2.0], [3.0, 4.0]])
+    assert jt.boolean_mask(x, [True, False], axis=-1).tolist() == [[1.0], [3.0]]
+
+
+@pytest.mark.parametrize(("begin", "size"), [([2], [5]), ([-2], [1]), ([4], [0])])
+def test_a_slice_outside_of_its_axis_raises(begin, size):
+    with pytest.raises(IndexError, match=r"axis 0.*\(3,\)"):
+        jt.slice(jt.constant([1.0, 2.0, 3.0]), begin, size)
+
+
+def test_integers_from_an_empty_range_are_refused():
+    with pytest.raises(ValueError, match="got 5 and 2"):
+        jt.random.uniform((3,), 5, 2, dtype="int32")
+
+
+@pytest.mark.parametrize("read", [float, int, lambda x: x.item()])
+def test_several_elements_are_no_number(read):
+    with pytest.raises(ValueError, match=r"shape \(3,\).*x.mean"):
+        read(jt.ones(3))
+
+
+@pytest.mark.parametrize("layer", [jt.layers.Dense(2), jt.layers.Flatten()])
+def test_a_layer_called_on_none_says_so(layer):
+    with pytest.raises(TypeError, match=r"called on None.*return"):
+        layer(None)
