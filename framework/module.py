@@ -1,6 +1,7 @@
 """Module: an object whose variables and parts are found by its attributes."""
 
 import difflib
+import functools
 import inspect
 import itertools
 from collections.abc import Iterable, Iterator
@@ -190,14 +191,9 @@ class Module:
         _Structure.changed()
 
 
-def refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
-    """Raise for constructor arguments that no class takes, with what was meant.
-
-    Raises:
-        ArgumentTypeError: if there are any.
-    """
-    if not unknown:
-        return
+@functools.cache
+def constructor_arguments(kind: type) -> tuple[str, ...]:
+    """Names of all arguments that a class and its bases take."""
     known: dict[str, None] = {}
     for base in kind.__mro__:
         if "__init__" in base.__dict__ and base is not object:
@@ -207,6 +203,18 @@ def refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
                 for p in parameters
                 if p.name != "self" and p.kind is not p.VAR_KEYWORD
             )
+    return tuple(known)
+
+
+def refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
+    """Raise for constructor arguments that no class takes, with what was meant.
+
+    Raises:
+        ArgumentTypeError: if there are any.
+    """
+    if not unknown:
+        return
+    known = constructor_arguments(kind)
     name = next(iter(unknown))
     close = difflib.get_close_matches(name, known, n=1)
     advice = f"Did you mean `{close[0]}`?" if close else f"It takes {', '.join(known)}."

@@ -10,7 +10,7 @@ import jax
 import optax
 
 from ..framework.errors import ArgumentError, ArgumentTypeError
-from ..framework.module import Module, refuse_unknown
+from ..framework.module import Module, constructor_arguments, refuse_unknown
 from ..framework.recording import execution
 from ..framework.recording.node import Handle
 from ..framework.recording.tensor import Tensor, TensorLike, convert
@@ -89,9 +89,12 @@ class Optimizer(Module):
         self._updates: dict[tuple, Update] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if not name.startswith("_") and name != "learning_rate":
+        is_setting = name != "learning_rate" and name in constructor_arguments(
+            type(self)
+        )
+        if is_setting and not _is_same(self.__dict__.get(name), value):
             self.__dict__["_updates"] = {}  # they hold the settings of before
+        super().__setattr__(name, value)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable.
@@ -263,6 +266,18 @@ class Optimizer(Module):
             f"as they are: {listed}. Does the loss depend on them, inside the tape?",
             stacklevel=5,  # the caller of `apply` or `apply_gradients`
         )
+
+
+def _is_same(before: Any, after: Any) -> bool:
+    """Whether a setting is assigned the value that it has."""
+    if before is after:
+        return True
+    kind = before.__class__
+    return (
+        kind is after.__class__
+        and kind in (bool, int, float, str)
+        and (before == after)
+    )
 
 
 def _of_step(rate: Callable) -> Callable:

@@ -11,7 +11,13 @@ import jax
 from .. import config
 from .compiling import note_length
 from .home import Home
-from .launching import launch, name_place, refuse_write_in_trace, was_donated
+from .launching import (
+    ATTEMPTS,
+    launch,
+    name_place,
+    refuse_write_in_trace,
+    was_donated,
+)
 from .node import (
     NOWHERE,
     Handle,
@@ -33,7 +39,6 @@ make_pending: Callable[..., Any] = Handle
 make_value: Callable[..., Any] = Handle
 """Makes the Tensor of an array; `tensor` sets it."""
 
-_ATTEMPTS = 20  # at arguments that other threads update meanwhile
 _reference = weakref.ref
 _bounds = config.bounds
 
@@ -157,12 +162,12 @@ def _run_now(
     """Compute at once, one op as one program."""
     program = op.compiled(options, frozen)
     out: Any = None
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             out = program(*map(_argument, inputs))
             break
         except (TypeError, ValueError, IndexError, RuntimeError) as error:
-            if attempt + 1 < _ATTEMPTS and was_donated(error):
+            if attempt + 1 < ATTEMPTS and was_donated(error):
                 continue  # another thread updated a variable meanwhile
             misfit = op.misfit([handle._type for handle in inputs], error)
             if misfit is error:

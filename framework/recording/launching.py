@@ -20,25 +20,14 @@ from ..errors import ExecutionError
 from .cache import Cache
 from .compiling import note_duration, note_sizes
 from .keeping import Demand, usable
-from .node import (
-    Handle,
-    Node,
-    Recording,
-    Segment,
-)
+from .node import Handle, Node, Recording, Segment
 from .program import Pack, Program, final_writes
-from .replay import (
-    as_typed,
-    carrying,
-    needed,
-    replay,
-    replay_op_by_op,
-)
+from .replay import as_typed, carrying, needed, replay, replay_op_by_op
 from .signature import applied, settings
 from .slots import Slot, slots
 from .snapshot import Snapshot
 
-_ATTEMPTS = 20  # at arguments that other threads update meanwhile
+ATTEMPTS = 20  # at arguments that other threads update meanwhile
 _clock = itertools.count()
 _reference = weakref.ref
 
@@ -169,14 +158,14 @@ def _launch_program(
     if Snapshot in map(type, program.alone(values)):
         return False
     outcome: list[tuple] = []
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         with updating:  # no other thread writes between the check and the commit
             arguments = _arguments(recording, program, snapshots)
             try:
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(program.run, *arguments))
             except (ValueError, RuntimeError) as error:
-                if attempt + 1 == _ATTEMPTS or not was_donated(error):
+                if attempt + 1 == ATTEMPTS or not was_donated(error):
                     _raise_if_lost(recording, program, error)
                     raise
                 _read_anew(recording, program)

@@ -423,7 +423,7 @@ def _fill(whole: Recording, parts: Sequence[Part], plan: _Plan) -> None:
             if inner not in whole.absorbed:
                 moved = [n if n == _LEFT_OUT else numbers[n] for n in inside]
                 whole.absorbed[inner] = moved
-        for number, (kept, arrays) in getattr(part, "pulls", {}).items():
+        for number, (kept, arrays) in part.pulls.items():
             if numbers[number] != _LEFT_OUT:
                 whole.pulls[numbers[number]] = (kept.moved(numbers), arrays)
     if whole.pulls:

@@ -4,6 +4,7 @@ Small variables come in their common homes, Python numbers together, and small r
 leave in one buffer.
 """
 
+import dataclasses
 import itertools
 import operator
 from collections.abc import Sequence
@@ -16,17 +17,8 @@ import numpy as np
 from .. import config
 from .home import cut_in_trace, put_in_trace
 from .keeping import Demand, Kept, keep
-from .node import (
-    Node,
-    Recording,
-    getter,
-)
-from .replay import (
-    as_typed,
-    needed,
-    replay,
-    values_taken,
-)
+from .node import Node, Recording, getter
+from .replay import Pullbacks, as_typed, needed, replay, values_taken
 from .signature import SCALAR, TensorType
 from .snapshot import Snapshot, cut, where_it_is
 
@@ -120,7 +112,7 @@ class Program:
     ) -> None:
         types = path[-1].types()
         self.demand = demand
-        keeps, given, results = demand or Demand()
+        keeps, given, _ = demand or Demand()
         written = dict(zip(*final_writes(path), strict=True))
         kept_results = [n for node, _ in keeps for n in range(node.first, node.end)]
         nodes = needed(path, wanted.union(written.values(), kept_results))
@@ -158,54 +150,24 @@ class Program:
         self.places: dict[int, int | None] = dict.fromkeys(self.packed)
         self.places.update((number, i) for i, number in enumerate(alone))
         self.places.update(own)
-        donated, kept, scalars = self.donated, self.kept, self.numbers
-        self.how_kept: dict[int, Kept] = {}
-        leaf_numbers = [n for node in path for n, _ in node.leaves]
-
-        def whole(
-            homes: list,
-            overwrite: list,
-            read: list,
-            arguments: list,
-            packed: list,
-            before: list,
-        ) -> tuple:
-            arrays = dict(zip(groups, [*homes, *read], strict=True))
-            values = dict(zip(donated, overwrite, strict=True))
-            for number, (group, start) in spots.items():
-                values[number] = _member(arrays[group], start, types[number])
-            for number, argument in zip(kept, arguments, strict=True):
-                values[number] = as_typed(argument, types[number])
-            for number, scalar in scalars.unpacked(packed):
-                values[number] = as_typed(scalar, types[number])
-            *residuals, known = before or [{}]
-            values.update(zip(results, known, strict=True))
-            pulls = replay(
-                nodes,
-                values,
-                {
-                    node: (how.positions, how.pullback(arrays, values.__getitem__))
-                    for (node, how), arrays in zip(given, residuals, strict=True)
-                },
-                keeps,
-            )
-            there = {n: values[n] for n in leaf_numbers if n in values}
-            left = []
-            for node, _ in keeps:
-                self.how_kept[node.first], arrays = keep(*pulls[node], there)
-                left.append(arrays)
-            return (
-                [_new_home(arrays[g], g, spots, written, values) for g in overwritten],
-                [values[number] for number in finals],
-                [values[number] for number in alone],
-                [
-                    jnp.concatenate([jnp.ravel(values[number]) for number in group])
-                    for group in shared
-                ],
-                left,
-            )
-
-        self.run = jax.jit(whole, donate_argnums=(0, 1))
+        body = _Body(
+            nodes=nodes,
+            types=types,
+            groups=list(groups),
+            spots=spots,
+            overwritten=list(overwritten),
+            donated=self.donated,
+            kept=self.kept,
+            numbers=self.numbers,
+            demand=demand or Demand(),
+            arguments=leaves,
+            written=written,
+            finals=finals,
+            alone=alone,
+            shared=shared,
+        )
+        self.how_kept = body.how_kept
+        self.run = jax.jit(body.compute, donate_argnums=(0, 1))
 
     def fits(self, layout: Layout) -> bool:
         """Whether arguments that live so can be handed over as they are."""
@@ -213,6 +175,105 @@ class Program:
         plain = {*self.kept, *self.donated}
         given = [spot for spot in layout if spot[0] in mine or spot[0] in plain]
         return _canonical(given) == _canonical(self.layout)
+
+
+@dataclasses.dataclass(eq=False)
+class _Body:
+    """What a program computes; it knows nothing of the `Program` that runs it.
+
+    Attributes:
+        nodes: The calls that run, in order.
+        types: Types of all values, by number.
+        groups, overwritten: Of the homes: overwritten ones first, then those read.
+        spots: Group and start of each argument that is cut out of a home.
+        arguments: Numbers of all arguments.
+        written: The last value of each assigned variable, by the variable's number.
+        finals, alone, shared: Numbers of the results: new values of variables that
+            live in no home, results with a buffer of their own, and those that share.
+        how_kept: How the pullbacks that it keeps are put together, once it is traced.
+    """
+
+    nodes: list[Node]
+    types: list[TensorType]
+    groups: list[int]
+    spots: dict[int, tuple[int, int]]
+    overwritten: list[int]
+    donated: list[int]
+    kept: list[int]
+    numbers: "_Numbers"
+    demand: Demand
+    arguments: list[int]
+    written: dict[int, int]
+    finals: list[int]
+    alone: list[int]
+    shared: list[list[int]]
+    how_kept: dict[int, Kept] = dataclasses.field(default_factory=dict)
+
+    def compute(
+        self,
+        overwritten: list,
+        donated: list,
+        read: list,
+        kept: list,
+        packed: list,
+        before: list,
+    ) -> tuple:
+        """The new homes, new variable values, results alone and packed, residuals."""
+        homes = dict(zip(self.groups, [*overwritten, *read], strict=True))
+        values = self._arguments(homes, donated, kept, packed)
+        *residuals, results = before or [()]
+        values.update(zip(self.demand.results, results, strict=True))
+        known = {
+            node: (how.positions, how.pullback(arrays, values.__getitem__))
+            for (node, how), arrays in zip(self.demand.given, residuals, strict=True)
+        }
+        pulls = replay(self.nodes, values, known, self.demand.keeps)
+        return (
+            [self._new_home(homes[group], group, values) for group in self.overwritten],
+            [values[number] for number in self.finals],
+            [values[number] for number in self.alone],
+            [
+                jnp.concatenate([jnp.ravel(values[number]) for number in group])
+                for group in self.shared
+            ],
+            self._residuals(pulls, values),
+        )
+
+    def _arguments(
+        self, homes: dict[int, Any], donated: list, kept: list, packed: list
+    ) -> dict[int, Any]:
+        """All arguments by number."""
+        types = self.types
+        values = dict(zip(self.donated, donated, strict=True))
+        for number, (group, start) in self.spots.items():
+            values[number] = _member(homes[group], start, types[number])
+        for number, argument in zip(self.kept, kept, strict=True):
+            values[number] = as_typed(argument, types[number])
+        for number, scalar in self.numbers.unpacked(packed):
+            values[number] = as_typed(scalar, types[number])
+        return values
+
+    def _new_home(self, array: Any, group: int, values: dict[int, Any]) -> Any:
+        """A home with the new values of the members that were assigned."""
+        for number, final in self.written.items():
+            if number in self.spots and self.spots[number][0] == group:
+                start = self.spots[number][1]
+                array = (
+                    values[final]
+                    if start < 0
+                    else put_in_trace(array, start, values[final])
+                )
+        return array
+
+    def _residuals(self, pulls: Pullbacks, values: dict[int, Any]) -> list[list[Any]]:
+        """The arrays of each pullback that is kept, without those of arguments."""
+        arguments = {number: values[number] for number in self.arguments}
+        left = []
+        for node, _ in self.demand.keeps:
+            how, arrays = keep(*pulls[node], arguments)
+            self.how_kept[node.first] = how
+            left.append(arrays)
+        return left
 
 
 class _Group:
@@ -301,25 +362,6 @@ class _Numbers:
 
 def _member(array: Any, start: int, kind: TensorType) -> Any:
     return array if start < 0 else cut_in_trace(array, start, kind.shape)
-
-
-def _new_home(
-    array: Any,
-    group: int,
-    spots: dict[int, tuple[int, int]],
-    written: dict[int, int],
-    values: dict[int, Any],
-) -> Any:
-    """A home with the new values of the members that were assigned."""
-    for number, final in written.items():
-        if number in spots and spots[number][0] == group:
-            start = spots[number][1]
-            array = (
-                values[final]
-                if start < 0
-                else put_in_trace(array, start, values[final])
-            )
-    return array
 
 
 def final_writes(path: Sequence[Node]) -> tuple[list[int], list[int]]:

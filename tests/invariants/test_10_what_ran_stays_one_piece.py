@@ -187,6 +187,26 @@ def test_a_large_read_prefix_is_not_computed_again(num_reads, monkeypatch):
     assert forwards_of_a_cut_step(num_reads) == num_reads
 
 
+def test_a_prefix_that_assigns_keeps_its_residuals(monkeypatch):
+    """d(2 sum(v v w)) / dv = 4 v w and / dw = 2 v v, at the values that were read."""
+    monkeypatch.setattr(jt.config.switches, "execution", "compiled")
+    monkeypatch.setattr(jt.config.bounds, "kept_bytes", 0)
+    v, w = jt.Variable([1.0, 2.0]), jt.Variable([3.0, 4.0])
+    optimizer = jt.optimizers.SGD(0.5, momentum=0.5)
+    zero = jt.constant([0.0, 0.0])
+    optimizer.apply_gradients([(zero, v), (zero, w)])  # they share a buffer now
+    for turn in range(3):
+        with jt.GradientTape() as tape:
+            y = jt.reduce_sum(v * v * w)
+            w.assign_add([1.0, 1.0])
+            assert float(y) == 19.0 + 5 * turn
+            z = y * 2.0
+        by_v, by_w = tape.gradient(z, [v, w])
+        assert by_v.tolist() == [4.0 * (3 + turn), 8.0 * (4 + turn)]
+        assert by_w.tolist() == [2.0, 8.0]
+    assert w.tolist() == [6.0, 7.0]
+
+
 class ActorCritic:
     """Two small networks, written out, and the same in plain JAX."""
 

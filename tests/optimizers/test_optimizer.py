@@ -205,3 +205,14 @@ def test_a_setting_that_is_assigned_later_counts(setting, value, expected):
     for _ in range(2):
         optimizer.apply_gradients(pairs)
     np.testing.assert_allclose(v.numpy(), expected, rtol=1e-4)
+
+
+def test_a_note_on_an_optimizer_compiles_nothing():
+    v, optimizer = jt.Variable([1.0, 1.0]), jt.optimizers.SGD(0.1)
+    counts = []
+    for step in range(4):
+        optimizer.my_step, optimizer.clipnorm = step, 0.5
+        with count_compiles() as compiles:
+            optimizer.apply_gradients([(jt.constant([1.0, 2.0]), v)])
+        counts.append(compiles.count)
+    assert counts[2:] == [0, 0]
