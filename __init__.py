@@ -184,6 +184,9 @@ from .framework.recording.tensor import Tensor as Tensor
 from .framework.sequential import Sequential as Sequential
 from .framework.sync import sync as sync
 from .framework.tape import GradientTape as GradientTape
+from .framework.unconnected_gradients import (
+    UnconnectedGradients as UnconnectedGradients,
+)
 from .framework.variable import Variable as Variable
 from .framework.versions import __version__ as __version__
 from .framework.versions import show_versions as show_versions

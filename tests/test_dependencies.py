@@ -24,7 +24,7 @@ FOLDERS = {
 # A package without an order of its own is only held to have no circle.
 ORDER = {
     "framework": (
-        ("errors", "dtypes", "versions"),
+        ("errors", "dtypes", "versions", "unconnected_gradients"),
         ("config",),
         ("registry", "seeds"),
         ("recording",),

@@ -1,6 +1,7 @@
 """The ops behind operators, indexing and methods of Tensor and Variable."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -152,11 +153,40 @@ def _reduction(function: Any) -> Any:
     return reduce
 
 
+def _extreme(function: Callable) -> Callable:
+    """The largest or smallest element; equal ones share the gradient.
+
+    That of NaN is NaN for all elements, as in TensorFlow. By JAX's rule it is 0 or NaN,
+    according to whether XLA has simplified a product with zeros.
+    """
+
+    def reduce(x: jax.Array, *, axis: Any, keepdims: bool) -> jax.Array:
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            return function(x, axis=axis, keepdims=keepdims)
+        return extreme(x, axis, keepdims)
+
+    @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+    def extreme(x: jax.Array, axis: Any, keepdims: bool) -> jax.Array:
+        return function(x, axis=axis, keepdims=keepdims)
+
+    @extreme.defjvp
+    def _(axis: Any, keepdims: bool, primals: tuple, tangents: tuple) -> tuple:
+        (x,), (tangent,) = primals, tangents
+        out = function(x, axis=axis, keepdims=True)
+        is_chosen = (x == out).astype(x.dtype)
+        count = jnp.sum(is_chosen, axis, keepdims=True)
+        share = jnp.where(jnp.isnan(out), jnp.nan, is_chosen / count)
+        total = jnp.sum(tangent * share, axis, keepdims=keepdims)
+        return (out if keepdims else jnp.squeeze(out, axis)), total
+
+    return reduce
+
+
 _AXES = "`axis` must name axes that the input has."
 SUM = Op("reduce_sum", _reduction(jnp.sum), hint=_AXES)
 MEAN = Op("reduce_mean", _reduction(jnp.mean), hint=_AXES)
-MAX = Op("reduce_max", _reduction(jnp.max), hint=_AXES)
-MIN = Op("reduce_min", _reduction(jnp.min), hint=_AXES)
+MAX = Op("reduce_max", _extreme(jnp.max), hint=_AXES)
+MIN = Op("reduce_min", _extreme(jnp.min), hint=_AXES)
 PROD = Op("reduce_prod", _reduction(jnp.prod), hint=_AXES)
 ANY = Op("reduce_any", _reduction(jnp.any), is_differentiable=False, hint=_AXES)
 ALL = Op("reduce_all", _reduction(jnp.all), is_differentiable=False, hint=_AXES)
