@@ -83,8 +83,12 @@ def edges(
 
 def _carries(node: Node, spans: Sequence[tuple[int, int]]) -> bool:
     assert node.op is not None
+    first = node.first
+    if node.op is GRADIENT and node.options["slice_"].form.is_pushed_along:
+        # Under the tapes that its targets were computed under, whenever it is asked.
+        first = max(node.options["slice_"].targets)
     return node.op.is_differentiable and any(
-        start <= node.first < stop for start, stop in spans
+        start <= first < stop for start, stop in spans
     )
 
 

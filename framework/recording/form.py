@@ -43,6 +43,7 @@ class _Tangents(Form):
     """The product of the Jacobian with the sources' tangents, for each target."""
 
     is_forward = True
+    is_pushed_along = True
 
     def connections(
         self, targets: Sequence[bool], sources: Sequence[bool]

@@ -28,6 +28,9 @@ class Form(abc.ABC):
     is_forward = False
     """Whether tangents go forward, so that the values of all calls are needed."""
 
+    is_pushed_along = False
+    """Whether it belongs to the calls that it goes along, not to where it is asked."""
+
     @abc.abstractmethod
     def derive(
         self,
