@@ -1,18 +1,37 @@
+import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
+PRINTED = {  # what an example prints, and the least and largest value that is right
+    "newton": {
+        r"(\d+) steps": (1, 9),  # fewer than 10
+        r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
+    },
+    "regression": {
+        r"relative difference (\S+),": (0, 1e-4),
+        r"largest coefficient error (\S+)": (0, 1e-2),
+    },
+    "reinforce": {
+        r"training took (\S+) s": (0, 120),
+        r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs_and_prints_its_result(path, tmp_path):
+def test_example_runs_and_prints_a_right_result(path, tmp_path):
     finished = subprocess.run(
         [sys.executable, path],
         cwd=tmp_path,
@@ -23,4 +42,32 @@ def test_example_runs_and_prints_its_result(path, tmp_path):
         timeout=TIME_LIMIT,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert finished.stdout.strip(), "an example ends by printing its result"
+    for pattern, (least, most) in PRINTED[path.stem].items():
+        assert least <= float(re.search(pattern, finished.stdout)[1]) <= most
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_is_short_and_says_first_what_it_shows(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 100
+    assert lines[0].startswith('"""')
+    assert lines[2].startswith("Prints ")
+
+
+@pytest.mark.slow
+def test_newton_finds_the_minimum_that_scikit_learn_finds():
+    x, y = load_breast_cancer(return_X_y=True)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    exact = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(x, y)
+    found, steps = load("newton").fit(x, y)
+    assert steps < 10
+    np.testing.assert_allclose(found[:-1], exact.coef_[0], atol=1e-5)
+    np.testing.assert_allclose(found[-1], exact.intercept_[0], atol=1e-5)
+
+
+def load(name):
+    """An example as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"examples/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
