@@ -10,6 +10,8 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 
+from tests.compile_counter import count_compiles
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
@@ -19,8 +21,8 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
     },
     "regression": {
-        r"relative difference (\S+),": (0, 1e-4),
-        r"largest coefficient error (\S+)": (0, 1e-2),
+        r"relative difference (\S+),": (0, 1e-6),
+        r"largest coefficient error (\S+)": (0, 1e-4),
     },
     "reinforce": {
         r"training took (\S+) s": (0, 120),
@@ -52,6 +54,24 @@ def test_example_is_short_and_says_first_what_it_shows(path):
     assert len(lines) < 100
     assert lines[0].startswith('"""')
     assert lines[2].startswith("Prints ")
+
+
+@pytest.mark.slow
+def test_reinforce_compiles_nothing_after_its_second_update(monkeypatch, tmp_path):
+    reinforce = load("reinforce")
+    play, counts = reinforce.play, []
+
+    def played(carts, policy):
+        counts.append(compiles.count)
+        return play(carts, policy)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reinforce, "play", played)
+    monkeypatch.setattr(reinforce, "UPDATES", 6)
+    with count_compiles() as compiles:
+        reinforce.main(seed=0)
+    *training, _ = counts
+    assert training[2:] == [training[2]] * 4
 
 
 @pytest.mark.slow
