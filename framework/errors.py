@@ -37,5 +37,9 @@ class TapeError(JaxtapeError, RuntimeError):
     """A tape was asked for something that it can no longer give."""
 
 
+class BodyError(JaxtapeError, RuntimeError):
+    """A function that is recorded as one call asked for a value it has not got."""
+
+
 class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
