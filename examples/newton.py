@@ -35,7 +35,8 @@ def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
     design = jt.constant(np.hstack([x, np.ones((len(x), 1))]), jt.float32)
     labels = jt.constant(y, jt.float32)
     weights = jt.Variable(jt.zeros(design.shape[1]))
-    for step in range(1, MAX_STEPS + 1):
+    largest, steps = np.inf, 0
+    while largest > TOLERANCE and steps < MAX_STEPS:
         with jt.GradientTape(persistent=True) as tape:
             logits = jt.linalg.matvec(design, weights)
             errors = jt.nn.sigmoid_cross_entropy_with_logits(labels, logits)
@@ -45,11 +46,9 @@ def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
         hessian = tape.hessian(loss, weights)
         move = jt.linalg.solve(hessian, gradient[:, None])[:, 0]
         weights.assign_sub(move)
-        largest = jt.reduce_max(abs(move))
-        print(f"step {step}: loss {loss:.6f}, largest move {largest:.1e}")
-        if largest < TOLERANCE:
-            break
-    return weights.numpy(), step
+        largest, steps = jt.reduce_max(abs(move)), steps + 1
+        print(f"step {steps}: loss {loss:.6f}, largest move {largest:.1e}")
+    return weights.numpy(), steps
 
 
 if __name__ == "__main__":

@@ -42,13 +42,12 @@ def main(seed: int) -> None:
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         history.append(rewards.sum(axis=0).mean())
         progress.set_postfix(mean_return=f"{history[-1]:.0f}")
-    seconds = time.perf_counter() - start
+    print(f"training took {time.perf_counter() - start:.1f} s")
 
     draw(history)
     fresh = gymnasium.make_vec("CartPole-v1", num_envs=100)
     fresh.reset(seed=1_000_000 + seed)  # starts that training has not seen
     _, _, rewards = play(fresh, policy)
-    print(f"training took {seconds:.1f} s")
     print(f"mean return of 100 fresh episodes: {rewards.sum(axis=0).mean():.1f}")
 
 
@@ -85,13 +84,12 @@ def advantages_of(rewards: np.ndarray) -> np.ndarray:
 
 def draw(history: list[float]) -> None:
     """Save the learning curve as reinforce.png."""
-    axes = Figure().subplots()
+    figure = Figure()
+    axes = figure.subplots()
     axes.plot(history)
     axes.axhline(475, color="black", linewidth=1)
-    axes.set(
-        xlabel=f"update ({EPISODES} episodes each)", ylabel="mean return, 475 solves"
-    )
-    axes.figure.savefig("reinforce.png", dpi=120)
+    axes.set(xlabel=f"update of {EPISODES} episodes", ylabel="mean return, 475 solves")
+    figure.savefig("reinforce.png", dpi=120)
     print("picture: reinforce.png")
 
 
