@@ -44,6 +44,7 @@ from .framework.dtypes import uint32 as uint32
 from .framework.dtypes import uint64 as uint64
 from .framework.faces import show_under
 from .framework.forward import ForwardAccumulator as ForwardAccumulator
+from .framework.gradients_check import gradients_check as gradients_check
 from .framework.layer import Layer as Layer
 from .framework.lifting import op as op
 from .framework.looping import foldl as foldl

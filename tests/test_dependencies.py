@@ -32,7 +32,7 @@ ORDER = {
         ("variable",),
         ("coverage", "requests"),
         ("tape", "forward"),
-        ("custom_gradient", "recomputation", "branching"),
+        ("gradients_check", "custom_gradient", "recomputation", "branching"),
         ("function",),
         ("captures",),
         ("plan",),
