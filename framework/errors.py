@@ -39,3 +39,7 @@ class TapeError(JaxtapeError, RuntimeError):
 
 class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
+
+
+class UnconnectedError(JaxtapeError, ValueError):
+    """A strict tape was asked for a gradient that does not exist."""

@@ -15,13 +15,17 @@ import jax
 import numpy as np
 
 from . import config
+from .drawing import draw_mermaid, draw_table
 from .errors import (
     ArgumentError,
     ArgumentTypeError,
     ShapeError,
     TapeError,
+    UnconnectedError,
     WatchError,
 )
+from .explaining import explain, forget_nones, note_nones
+from .history import Asked, History, Notes, Part, Read, asked_for, remember
 from .recording import execution
 from .recording.merging import Merged, forget_copies, gradient_node, merge
 from .recording.node import (
@@ -36,22 +40,25 @@ from .recording.node import (
 from .recording.replay import GRADIENT, Coverage
 from .recording.segments import Covered, admit, pull_back
 from .recording.signature import TRAINABLE
-from .recording.site import user_level
+from .recording.site import Site, reading_site, user_level, user_site
 from .recording.tensor import Tensor, TensorLike, convert, from_array
 from .variable import Variable
 
 _thread_number = threading.get_ident
+_MOST_READS = 1_000
+"""How many reads of values a tape remembers."""
 
 
 class _Span:
     """Numbers `start` to `stop` of one recording, or of the segment it became."""
 
-    __slots__ = ("place", "start", "stop")
+    __slots__ = ("pause", "place", "start", "stop")
 
     def __init__(self, place: Recording | Segment, start: int) -> None:
         self.place = place
         self.start = start
         self.stop: int | None = None
+        self.pause: Site | None = None  # the `stop_recording` that ended it
 
     def end(self) -> int:
         """Number after the last one covered so far."""
@@ -68,6 +75,7 @@ class _Span:
         span = _Span(merged.whole, merged.place(self.place, self.start))
         if self.stop is not None:
             span.stop = merged.place(self.place, self.stop)
+        span.pause = self.pause
         return span
 
 
@@ -82,10 +90,13 @@ class GradientTape:
             tape lets go of everything after the first call.
         watch_accessed_variables: Whether trainable variables are watched on their
             own. Default true, as in TensorFlow.
+        strict: Whether `gradient` raises where it would return `None`, with the
+            reason. Default false, as in TensorFlow.
 
     Raises:
         ArgumentError: on entering a tape that is already active.
         TapeError: when a spent tape is asked again.
+        UnconnectedError: with `strict`, for a source without a path to the target.
 
     Example:
         >>> x = jt.constant(3.0)
@@ -99,8 +110,13 @@ class GradientTape:
     _is_long = False  # `note_length` sets it when it has warned
 
     def __init__(
-        self, persistent: bool = False, watch_accessed_variables: bool = True
+        self,
+        persistent: bool = False,
+        watch_accessed_variables: bool = True,
+        *,
+        strict: bool = False,
     ) -> None:
+        self._is_strict = bool(strict)
         self._is_persistent = bool(persistent)
         self._watches_variables = bool(watch_accessed_variables)
         self._is_active = False
@@ -113,6 +129,10 @@ class GradientTape:
         self._watched: dict[int, tuple[Handle, Any, int]] = {}
         self._seen: dict[int, Variable] = {}
         self._past: list[Sequence[Variable]] = []
+        self._left: list[Part] = []
+        self._asked: list[Asked] = []
+        self._reads: list[Read] = []
+        self._reset_at: Site | None = None
 
     def __enter__(self) -> "GradientTape":
         if self._is_active:
@@ -226,6 +246,7 @@ class GradientTape:
         """Forget everything recorded so far; what follows counts from here."""
         was_active = self._is_active
         self._clear()
+        self._reset_at = user_site()
         if was_active:
             self._open(current())
 
@@ -238,6 +259,49 @@ class GradientTape:
                 if variable.trainable:
                     seen.setdefault(id(variable), variable)
         return tuple(seen.values())
+
+    def explain(self, target: Any, source: Any) -> str:
+        """Why the gradient of the target by the source is `None`, or how it connects.
+
+        Computes nothing, and works as long as the tape lives: after `gradient` too,
+        when a tape that is not persistent has let go of all values.
+
+        Args:
+            target: Tensor or Variable, or a nested structure of them.
+            source: Tensor or Variable, or a nested structure of them.
+
+        Returns:
+            A line for each pair.
+
+        Raises:
+            ArgumentTypeError: for a target or source that is no Tensor or Variable.
+
+        Note:
+            Lines are those that first recorded a call after the same calls before it;
+            see `framework/explaining.py` for what that leaves open.
+        """
+        targets = handles_in(target, "target", "explain()")
+        sources = handles_in(source, "source", "explain()")
+        history = self._history()
+        return "\n".join(explain(history, t, s) for t in targets for s in sources)
+
+    def to_mermaid(self) -> str:
+        """What it recorded as a Mermaid flowchart, which documentation sites draw.
+
+        Note:
+            Mermaid itself draws up to 500 edges unless its `maxEdges` is set.
+        """
+        return draw_mermaid(self._history())
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{draw_table(self._history())}"
+
+    def __repr__(self) -> str:
+        count = sum(call.is_covered for call in self._history().calls)
+        states = {"persistent": self._is_persistent, "strict": self._is_strict}
+        states |= {"active": self._is_active, "spent": self._is_spent}
+        words = [f"{count:,} calls", *(word for word, holds in states.items() if holds)]
+        return f"<jt.GradientTape: {', '.join(words)}>"
 
     def gradient(
         self,
@@ -263,6 +327,7 @@ class GradientTape:
             TapeError: if a tape that is not persistent was asked before.
             ArgumentError: for an unknown `unconnected_gradients`.
             ArgumentTypeError: for a target or source that is no Tensor or Variable.
+            UnconnectedError: if the tape is strict and a gradient would be `None`.
         """
         if self._is_spent:
             raise TapeError(
@@ -282,8 +347,16 @@ class GradientTape:
         if self._is_active and not self._is_persistent:
             self._close()
         found = self._differentiate(targets, seeds, flat)
+        self._asked = [*map(asked_for, targets)]
+        nones = [s for g, s in zip(found, flat, strict=True) if g is None]
+        if nones:
+            note_nones(self._parts(), self._notes(), nones)
+        else:
+            forget_nones()
         if not self._is_persistent:
             self._spend()
+        if nones and self._is_strict and not zeros:
+            raise UnconnectedError(self.explain(target, nones))
         if zeros:
             found = [
                 from_array(np.zeros(s.shape, s.dtype)) if g is None else g
@@ -295,8 +368,44 @@ class GradientTape:
         self._is_spent = True
         if self._watches_variables:
             self._past = [*map(_read_in, self._spans)]
+        self._left = self._parts()
         self._spans = []
         self._watched = {}
+
+    def _parts(self) -> list[Part]:
+        """What it covers, without values and handles."""
+        if self._is_spent and self._left:
+            return self._left
+        places: dict[Recording | Segment, list[_Span]] = {}
+        for span in self._spans:
+            places.setdefault(span.place, []).append(span)
+        return [
+            remember(
+                place,
+                self._place_in(place),
+                tuple([span.pause for span in spans]),
+                self._watched_in(place) if self._watched else (),
+            )
+            for place, spans in places.items()
+        ]
+
+    def _notes(self) -> Notes:
+        return Notes(
+            self._watches_variables,
+            self._is_spent,
+            self._reset_at,
+            tuple(self._reads),
+            tuple(self._asked),
+        )
+
+    def _history(self) -> History:
+        return History(self._parts(), self._notes())
+
+    def _note_read(self, handle: Handle) -> None:
+        """A value leaves the tape, as a number that no gradient follows."""
+        if self._is_active and len(self._reads) < _MOST_READS:
+            place = asked_for(handle)
+            self._reads.append(Read(place.handle, place.place, reading_site()))
 
     def _differentiate(
         self, targets: list[Any], seeds: list[Any], sources: list[Any]
@@ -441,6 +550,8 @@ class _Pause:
         self._tape = tape
 
     def __enter__(self) -> None:
+        if self._tape._spans:
+            self._tape._spans[-1].pause = user_site()
         self._tape._close()
         self._tape._is_active = False
         current().depth -= 1
@@ -529,10 +640,18 @@ def _is_leaf(value: Any) -> bool:
     return value is None or isinstance(value, Handle)
 
 
-def _check_handle(handle: Any, role: str) -> None:
+def handles_in(structure: Any, role: str, caller: str) -> list[Any]:
+    """The Tensors and Variables in a structure."""
+    handles = jax.tree.leaves(structure, is_leaf=_is_leaf)
+    for handle in handles:
+        _check_handle(handle, role, caller)
+    return handles
+
+
+def _check_handle(handle: Any, role: str, caller: str = "gradient()") -> None:
     if not isinstance(handle, Handle):
         raise ArgumentTypeError(
-            f"gradient() expected a Tensor or Variable as {role}; got "
+            f"{caller} expected a Tensor or Variable as {role}; got "
             f"{type(handle).__name__}. Only what jaxtape computed can be "
             "differentiated: convert inputs with jt.constant and watch them."
         )

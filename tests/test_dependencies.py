@@ -30,6 +30,8 @@ ORDER = {
         ("recording",),
         ("devices", "sync", "batching"),
         ("variable",),
+        ("history",),
+        ("explaining", "drawing"),
         ("tape",),
         ("derivatives",),
         ("function",),

@@ -41,6 +41,19 @@ def user_site() -> Site:
     return Site(frame.f_code, frame.f_lasti)
 
 
+def reading_site() -> Site:
+    """The innermost line on the stack outside this package, JAX and NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        name = frame.f_globals.get("__name__", "").split(".")[0]
+        is_ours = file.startswith(_PACKAGE + os.sep) and not file.startswith(_OUTSIDE)
+        if not is_ours and name not in ("jax", "jaxlib", "numpy"):
+            break
+        frame = frame.f_back
+    return Site(frame.f_code, frame.f_lasti)
+
+
 def user_level() -> int:
     """The `stacklevel` at which a warning of the caller points to the user's line."""
     level, frame = 1, sys._getframe(1)
