@@ -38,6 +38,7 @@ from .framework.dtypes import uint16 as uint16
 from .framework.dtypes import uint32 as uint32
 from .framework.dtypes import uint64 as uint64
 from .framework.faces import show_under
+from .framework.forward import ForwardAccumulator as ForwardAccumulator
 from .framework.layer import Layer as Layer
 from .framework.lifting import op as op
 from .framework.math import cos as cos

@@ -15,9 +15,9 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .history import Call, History, Notes, Part
+from .history import Call, History, Remains
+from .recording.derivative import GRADIENT
 from .recording.node import Handle
-from .recording.replay import GRADIENT
 from .recording.signature import SCALAR, TRAINABLE, TensorType
 from .recording.site import Site
 
@@ -54,13 +54,19 @@ class _Arrival(NamedTuple):
     before: int
 
 
-def explain(history: History, target: Handle, source: Handle) -> str:
-    """Why the gradient of a target by a source is `None`, or how it is connected."""
-    reason = find_reason(history, [target], history.numbers_of(target), source)
-    names = f"The gradient of {_name(target)} by {_name(source)}"
-    if reason.is_connected:
-        return f"{names} is connected: {reason.said}."
-    return f"{names} is None: {reason.said}. {reason.fix}".rstrip()
+def explain(
+    history: History, targets: Sequence[Handle], sources: Sequence[Handle]
+) -> str:
+    """A line for each target and source: why it is `None`, or how it is connected."""
+    lines = []
+    for target in targets:
+        goals = history.numbers_of(target)
+        for source in sources:
+            reason = find_reason(history, [target], goals, source)
+            said = f"The gradient of {_name(target)} by {_name(source)} is "
+            said += "connected: " if reason.is_connected else "None: "
+            lines.append(f"{said}{reason.said}. {reason.fix}".rstrip())
+    return "\n".join(lines)
 
 
 def find_reason(
@@ -434,12 +440,11 @@ def _shown_path(calls: Sequence[Call]) -> str:
 
 
 class _Last(threading.local):
-    """What a thread's last gradient call returned `None` for, and what was said."""
+    """What a thread's last derivative was `None` for, and what was said."""
 
     def __init__(self) -> None:
-        self.parts: tuple[Part, ...] = ()
-        self.notes: Notes | None = None
-        self.sources: dict[int, weakref.ref] = {}
+        self.nones: dict[int, weakref.ref] = {}
+        self.remains: Remains | None = None
         self.history: History | None = None
         self.said: dict[int, tuple[weakref.ref, tuple, str]] = {}
 
@@ -447,39 +452,33 @@ class _Last(threading.local):
 _last = _Last()
 
 
-def note_nones(parts: Sequence[Part], notes: Notes, sources: Sequence[Any]) -> None:
-    """Keep what is needed to say later why some gradients are `None`.
+def note_nones(remains: Remains | None, sources: Sequence[Any]) -> None:
+    """Keep what is needed to say later why some derivatives are `None`.
 
     Args:
-        parts: What the tape covers.
-        notes: What it noted; `asked` are the targets.
-        sources: Those whose gradient is `None`; held weakly.
+        remains: What the tape recorded, with the targets as `asked`.
+        sources: Those whose derivative is `None`; held weakly.
     """
-    _last.parts, _last.notes, _last.history = tuple(parts), notes, None
-    _last.sources = {id(source): weakref.ref(source) for source in sources}
-
-
-def forget_nones() -> None:
-    """The last gradient call had none."""
-    if _last.sources:
-        _last.sources = {}
+    if sources or _last.nones:
+        _last.remains, _last.history = remains, None
+        _last.nones = {id(source): weakref.ref(source) for source in sources}
 
 
 def reason_for(source: Handle) -> str | None:
-    """Why this thread's last gradient call returned `None` for a source, if it did.
+    """Why this thread's last derivative was `None` for a source, if it was.
 
     Found once for each structure, so that a loop that warns at every step pays once.
     """
-    reference = _last.sources.get(id(source))
-    if reference is None or reference() is not source or _last.notes is None:
+    remains = _last.remains
+    reference = _last.nones.get(id(source))
+    if remains is None or reference is None or reference() is not source:
         return None
-    structure = tuple((part.node, part.spans, part.watched) for part in _last.parts)
+    structure = tuple([(p.node, p.spans, p.watched) for p in remains.parts])
     known = _last.said.get(id(source))
     if known is not None and known[0] is reference and known[1] == structure:
         return known[2]
-    if _last.history is None:
-        _last.history = History(_last.parts, _last.notes)
-    history, asked = _last.history, _last.notes.asked
+    history = _last.history = _last.history or History(remains)
+    asked = history.notes.asked
     goals = [n for n in (history.number_at(a.place) for a in asked) if n is not None]
     targets = [t for t in (a.handle() for a in asked) if t is not None]
     said = find_reason(history, targets, goals, source).said

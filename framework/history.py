@@ -6,11 +6,11 @@ from that, for a live tape as for a spent one.
 """
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .recording.derivative import GRADIENT
 from .recording.node import Handle, Node, Recording, Segment
-from .recording.replay import GRADIENT
 from .recording.signature import TRAINABLE, TensorType, trainable_type
 from .recording.site import Site
 
@@ -66,30 +66,23 @@ def remember(
     )
 
 
-class Read(NamedTuple):
-    """A value that left the tape: `numpy()`, `float()`, `print` or `if` at a line."""
+class Mention(NamedTuple):
+    """A handle, held weakly, where it was recorded, and the line that mentions it."""
 
     handle: weakref.ref
     place: _Place | None
-    site: Site
+    site: Site | None
 
 
-class Asked(NamedTuple):
-    """A target of a gradient: its handle, and where it was then."""
-
-    handle: weakref.ref
-    place: _Place | None
-
-
-def asked_for(handle: Handle) -> Asked:
-    """A handle, weakly, and where it is."""
+def mention(handle: Handle, site: Site | None = None) -> Mention:
+    """A handle as it is now."""
     origin = handle._origin
     segment = None if origin is None else origin[0]()
     if origin is not None and segment is not None:
-        return Asked(weakref.ref(handle), (segment.serial, origin[1]))
+        return Mention(weakref.ref(handle), (segment.serial, origin[1]), site)
     recording, number = handle._at
     place = None if recording is None else (recording.serial, number)
-    return Asked(weakref.ref(handle), place)
+    return Mention(weakref.ref(handle), place, site)
 
 
 class Notes(NamedTuple):
@@ -99,15 +92,22 @@ class Notes(NamedTuple):
         watches_variables: Whether trainable variables are watched on their own.
         is_spent: Whether it has let go of its values.
         reset: The line of the last `reset`, if any.
-        reads: Values that were read while it was active.
-        asked: Targets of its last gradient.
+        reads: Values that were read while it was active, where they left it.
+        asked: Targets of its last derivative.
     """
 
     watches_variables: bool
     is_spent: bool
     reset: Site | None
-    reads: tuple[Read, ...]
-    asked: tuple[Asked, ...]
+    reads: tuple[Mention, ...]
+    asked: tuple[Mention, ...]
+
+
+class Remains(NamedTuple):
+    """What a tape recorded, in parts, and what it noted besides the calls."""
+
+    parts: list[Part]
+    notes: Notes
 
 
 class Call(NamedTuple):
@@ -142,19 +142,18 @@ class History:
     """All parts of a tape as one sequence of calls, with numbers of its own.
 
     Args:
-        parts: What it covers, in order.
-        notes: What it noted besides.
+        remains: What the tape covers, and what it noted.
 
     Attributes:
+        parts, notes: The same.
         calls: The calls, in order, those that it does not cover included.
         kinds: Type of each value.
         since: From which number on each value counts that a derivative can reach.
         makers: The call that computed each value; an argument has none.
     """
 
-    def __init__(self, parts: Sequence[Part], notes: Notes) -> None:
-        self.parts = parts
-        self.notes = notes
+    def __init__(self, remains: Remains) -> None:
+        self.parts, self.notes = remains
         self.calls: list[Call] = []
         self.kinds: dict[int, TensorType] = {}
         self.since: dict[int, int] = {}
@@ -163,7 +162,7 @@ class History:
         self._starts: list[int] = []
         self._same: dict[int, int] = {}
         start = 0
-        for position, part in enumerate(parts):
+        for position, part in enumerate(self.parts):
             self._starts.append(start)
             if part.node is not None:
                 self._add(position, part, start)

@@ -19,10 +19,11 @@ from .. import config
 from ..errors import ExecutionError
 from .cache import Cache
 from .compiling import note_duration, note_sizes
+from .connection import carrying
 from .keeping import Demand, usable
 from .node import Handle, Node, Recording, Segment
 from .program import Pack, Program, final_writes
-from .replay import as_typed, carrying, needed, replay, replay_op_by_op
+from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import applied, settings
 from .slots import Slot, slots
 from .snapshot import Snapshot

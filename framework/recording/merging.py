@@ -17,10 +17,12 @@ import jax
 
 from .. import config
 from .cache import Cache
+from .derivative import GRADIENT
 from .node import Handle, Node, Recording, Segment, nobody, resume, roots
 from .op import Op
-from .replay import GRADIENT, find_slice, needed
-from .signature import TensorType, plain_type
+from .replay import needed
+from .signature import TensorType
+from .slice import find_slice
 
 Part = Segment | Recording
 _Place = tuple[int, int]
@@ -41,11 +43,11 @@ def gradient_node(node: Node, key: tuple) -> Node:
     """
     child = node.children.get(key)
     if child is None:
-        _, spans, watched, watches_variables, goals, seeds, sources = key
+        _, spans, watched, watches, goals, seeds, sources, form = key
         cut = find_slice(
-            node.path(), spans, dict(watched), watches_variables, goals, seeds, sources
+            node.path(), spans, dict(watched), watches, goals, seeds, sources, form
         )
-        kinds = tuple(plain_type(cut.types[reads[0]]) for reads in cut.sources)
+        kinds = form.kinds(cut) if any(cut.is_connected) else ()
         child = Node(
             node, key, GRADIENT, {"slice_": cut}, cut.operands, (), kinds, "list"
         )
@@ -375,7 +377,7 @@ class _Planner:
 
     def _gradient_key(self, index: int, old: Node) -> tuple:
         numbers = self._numbers[index]
-        _, spans, watched, watches_variables, goals, seeds, sources = old.key
+        _, spans, watched, watches_variables, goals, seeds, sources, form = old.key
 
         def place(start: int) -> int:
             return self._places[index].place(start, self._end)
@@ -395,6 +397,7 @@ class _Planner:
                 tuple(numbers[n] for n in reads if numbers[n] != _LEFT_OUT)
                 for reads in sources
             ),
+            form,
         )
 
 

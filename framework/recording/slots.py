@@ -4,16 +4,10 @@ import threading
 from collections.abc import Sequence
 
 from .. import config
+from .derivative import GRADIENT
 from .keeping import Demand
-from .node import (
-    Node,
-    Recording,
-    getter,
-)
+from .node import Node, Recording, getter
 from .program import Program, final_writes, layout_of
-from .replay import (
-    GRADIENT,
-)
 
 _MANY = 4
 
