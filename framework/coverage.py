@@ -31,12 +31,15 @@ from .recording.node import (
 )
 from .recording.segments import Covered, admit, pull_back
 from .recording.signature import TRAINABLE
-from .recording.site import Site, reading_site
+from .recording.site import Entry, Site, callers, reading_site, user_site
 from .recording.slice import Form
 from .variable import Variable
 
 _MOST_READS = 1_000
 """How many reads of values are remembered."""
+
+_CALLERS = 3
+"""By how many places, from the `with` outwards, loops of one structure are told."""
 
 _thread_number = threading.get_ident
 
@@ -86,6 +89,7 @@ class Covering:
         self._watches_variables = watches_variables
         self._is_active = False
         self._owner: tuple[int, Any] = (0, None)
+        self._entry: Entry = ()
         self._clear()
 
     def _clear(self) -> None:
@@ -107,6 +111,7 @@ class Covering:
             recording = begin()
         self._is_active = True
         self._owner = (_thread_number(), recording.task)
+        self._entry = callers(3, _CALLERS)
         recording.depth += 1
         self._open(recording)
 
@@ -130,6 +135,8 @@ class Covering:
     def _open(self, recording: Recording) -> None:
         """Cover what is recorded from here on."""
         self._spans.append(Span(recording, len(recording.values)))
+        if recording.node is None and not recording.entry:
+            recording.entry = self._entry
         recording.tapes.append(weakref.ref(self))
 
     def _close(self) -> None:
@@ -151,6 +158,8 @@ class Covering:
             if place is recording:
                 self._watched[id(handle)] = (handle, segment, since)
         if goes_on and self._is_active and after is not None:
+            if not after.entry:
+                after.entry = (*self._entry, user_site())
             self._open(after)
 
     def _move(self, merged: Merged) -> None:

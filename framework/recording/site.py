@@ -30,6 +30,20 @@ class Site(NamedTuple):
         return f"{self.code.co_filename}:{self.line}"
 
 
+Entry = tuple[tuple[CodeType, int], ...]
+"""Places in code, innermost first: where something was entered, and its callers."""
+
+
+def callers(level: int, count: int) -> Entry:
+    """The place `level` frames up, and those that called it, `count` in all."""
+    frame = sys._getframe(level)
+    found = [(frame.f_code, frame.f_lasti)]
+    while len(found) < count and frame.f_back is not None:
+        frame = frame.f_back
+        found.append((frame.f_code, frame.f_lasti))
+    return tuple(found)
+
+
 def user_site() -> Site:
     """The innermost line on the stack that is outside this package."""
     frame = sys._getframe(1)
