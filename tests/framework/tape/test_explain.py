@@ -1,7 +1,6 @@
 """`tape.explain`: why a gradient is `None`, where, and what to do about it."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -9,11 +8,7 @@ import pytest
 import jaxtape as jt
 from jaxtape.errors import JaxtapeError
 from jaxtape.framework.recording import slots
-
-
-def line(further=0):
-    """The line of the caller, or one `further` down, as messages write it."""
-    return f"{__file__}:{sys._getframe(1).f_lineno + further}"
+from tests.code_line import line
 
 
 def parameter(name="w"):
