@@ -47,3 +47,7 @@ class BodyError(JaxtapeError, RuntimeError):
 
 class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
+
+
+class UnconnectedError(JaxtapeError, ValueError):
+    """A strict tape was asked for a gradient that does not exist."""
