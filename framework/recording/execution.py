@@ -40,7 +40,7 @@ make_value: Callable[..., Any] = Handle
 """Makes the Tensor of an array; `tensor` sets it."""
 
 _reference = weakref.ref
-_bounds = config.bounds
+_bounds, _switches = config.bounds, config.switches
 
 
 def call(
@@ -71,6 +71,7 @@ def call(
         recording = current()
     if (
         not recording.depth
+        and not _switches.checks
         and not _is_pending(recording, inputs)
         and not (op.writes and _is_read_there(recording, op, inputs))
     ):

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from .. import config
 from ..errors import ExecutionError
 from .cache import Cache
+from .checking import Checker
 from .compiling import note_duration, note_sizes
 from .connection import carrying
 from .keeping import Demand, usable
@@ -27,6 +28,7 @@ from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import applied, settings
 from .slots import Slot, slots
 from .snapshot import Snapshot
+from .steps import steps
 
 ATTEMPTS = 20  # at arguments that other threads update meanwhile
 _clock = itertools.count()
@@ -196,6 +198,8 @@ def _arguments(
     values, owners = recording.values, recording.owners
     count = program.num_overwritten
     is_safe = config.switches.safe_steps
+    if is_safe:
+        steps.keep(recording)
     homes, overwritten = [], []
     for number in program.overwritten:
         home = owners[number]._home
@@ -332,8 +336,11 @@ def _launch_op_by_op(
     with updating if variables else contextlib.nullcontext():
         for number in variables:  # another thread may have written meanwhile
             recording.values[number] = owners[number]._admitted()
+        if config.switches.safe_steps:
+            steps.keep(recording)
         values = leaf_values(slot.path, recording.values, owners)
-        replay_op_by_op(needed(slot.path, [*alive, *finals]), values)
+        checker = Checker(owners) if config.switches.checks else None
+        replay_op_by_op(needed(slot.path, [*alive, *finals]), values, checker)
         written = [
             (owners[number], values[final], final in alive)
             for number, final in zip(variables, finals, strict=True)

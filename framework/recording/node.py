@@ -19,6 +19,7 @@ from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import config
 from .op import Op, concrete_classes
 from .signature import TensorType, plain_type, settings
 from .site import user_site
@@ -181,7 +182,12 @@ class _Roots:
         """The root for recordings under these settings."""
         if self.count > _MAX_NODES:
             self.clear()
-        return self.by_settings.get(key) or self.by_settings.setdefault(key, Node())
+        return self.by_settings.get(key) or self._plant(key)
+
+    def _plant(self, key: tuple) -> Node:
+        if config.switches.checks:  # every call is to know its own line
+            return Node()
+        return self.by_settings.setdefault(key, Node())
 
     def clear(self) -> None:
         """Forget all paths; recordings that are under way keep theirs."""
