@@ -16,6 +16,7 @@ from .coverage import Covering
 from .errors import ArgumentTypeError, NonFiniteError, TapeError
 from .recording import execution
 from .recording.checking import Checker, NonFinite, findings
+from .recording.compiling import Compile, log
 from .recording.derivative import GRADIENT
 from .recording.launching import leaf_values
 from .recording.node import Handle, Node, Recording, Segment, current, roots
@@ -144,6 +145,64 @@ def first_nonfinite(value: Any = None) -> NonFinite | None:
             return None
         found = _first_in(parts, is_strict=True)
     return found
+
+
+@dataclasses.dataclass(frozen=True)
+class CompileReport:
+    """What was compiled so far; prints as text.
+
+    Attributes:
+        compiles: The programs, in order, with their lines, seconds and reasons; the
+            latest 1,000.
+        num_forgotten: How many there were before these.
+        num_single: How many single calls were compiled on their own: what runs op by
+            op, as a structure does that is new.
+        single_seconds: How long XLA took for them.
+    """
+
+    compiles: tuple[Compile, ...]
+    num_forgotten: int
+    num_single: int
+    single_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """How long the listed programs took to trace and compile, together."""
+        return sum(entry.seconds for entry in self.compiles)
+
+    def __str__(self) -> str:
+        count = len(self.compiles)
+        rows = [f"{count} programs compiled in {self.seconds:.2f} s."]
+        if self.num_forgotten:
+            rows[0] += f" {self.num_forgotten} earlier ones are no longer listed."
+        for number, entry in enumerate(self.compiles, self.num_forgotten + 1):
+            rows.append(f"{number}. {entry}")
+        rows.append(
+            f"{self.num_single} single calls compiled on their own in "
+            f"{self.single_seconds:.2f} s, for structures that were new."
+        )
+        return "\n".join(rows)
+
+    __repr__ = __str__
+
+
+def explain_compiles() -> CompileReport:
+    """What was compiled so far, for which line, how long it took, and why.
+
+    For each program: the user's line that asked for it (in a notebook the cell), the
+    seconds, and what differs from the nearest program that was compiled before: an
+    argument's shape or dtype, an option, the first call that is another one.
+
+    Returns:
+        A report that prints as text; its `compiles` can be counted and searched.
+
+    Example:
+        >>> print(jt.debug.explain_compiles())
+        ... programs compiled in ... s...
+    """
+    return CompileReport(
+        tuple(log.listed), log.num_forgotten, log.num_single, log.single_seconds
+    )
 
 
 class _Part(NamedTuple):

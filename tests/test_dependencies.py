@@ -67,6 +67,7 @@ ORDER = {
         ("slice",),
         ("form", "replay"),
         ("keeping",),
+        ("difference",),
         ("compiling",),
         ("program",),
         ("slots",),

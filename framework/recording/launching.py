@@ -19,7 +19,7 @@ from .. import config
 from ..errors import ExecutionError
 from .cache import Cache
 from .checking import Checker
-from .compiling import note_duration, note_sizes
+from .compiling import Compiling
 from .connection import carrying
 from .keeping import Demand, usable
 from .node import Handle, Node, Recording, Segment
@@ -139,11 +139,12 @@ def _launch_here(
         slot.asked = frozenset(alive)
         _launch_op_by_op(recording, slot, alive, handles)
         return
-    note_sizes(slot.path)
+    compiling = Compiling(recording, slot.path, alive, demand)
     start = time.perf_counter()
-    program = slot.compile(recording, alive, demand)
-    launched = _launch_program(recording, program, alive, handles)
-    note_duration(slot.path, time.perf_counter() - start)
+    with compiling:
+        program = slot.compile(recording, alive, demand)
+        launched = _launch_program(recording, program, alive, handles)
+    compiling.done(time.perf_counter() - start)
     assert launched, "a program fits the arguments that it was compiled for"
 
 

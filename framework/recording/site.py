@@ -42,6 +42,12 @@ class Site(NamedTuple):
                 return line
         return self.code.co_firstlineno
 
+    @property
+    def function(self) -> str:
+        """The function that the line is in; empty at the top of a module."""
+        name = self.code.co_name
+        return "" if name == "<module>" else name
+
     def __str__(self) -> str:
         cell = _cell_of(self.code.co_filename)
         return (
@@ -101,6 +107,17 @@ def user_site() -> Site:
 
 def _layer_name(frame: FrameType) -> str:
     return frame.f_locals["self"].name
+
+
+def is_inside(room: str) -> bool:
+    """Whether a call of `framework/<room>` is on the stack, the caller's aside."""
+    folder = os.path.join(_PACKAGE, "framework", room) + os.sep
+    frame = sys._getframe(1).f_back
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(folder):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def user_level() -> int:
