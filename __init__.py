@@ -19,6 +19,7 @@ from .framework import nn as nn
 from .framework import numpy as numpy
 from .framework import random as random
 from .framework.batching import pad_batch as pad_batch
+from .framework.custom_gradient import custom_gradient as custom_gradient
 from .framework.devices import device as device
 from .framework.dtypes import as_dtype as as_dtype
 from .framework.dtypes import bfloat16 as bfloat16

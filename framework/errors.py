@@ -52,5 +52,9 @@ class NonFiniteError(JaxtapeError, FloatingPointError):
         self.report = report
 
 
+class BodyError(JaxtapeError, RuntimeError):
+    """A function that is recorded as one call asked for a value it has not got."""
+
+
 class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""

@@ -32,7 +32,7 @@ ORDER = {
         ("variable",),
         ("coverage", "requests"),
         ("tape", "forward"),
-        ("derivatives",),
+        ("custom_gradient", "recomputation", "control_flow"),
         ("function",),
         ("captures",),
         ("plan",),
@@ -77,6 +77,7 @@ ORDER = {
         ("arithmetic", "ingest"),
         ("merging",),
         ("segments",),
+        ("body",),
         ("tensor",),
     ),
 }
