@@ -232,10 +232,31 @@ def check_indices(
     wrong = op.bad_index(inputs, options)
     if wrong is not None:
         raise OutOfRangeError(
-            f"{op.name}() got {wrong}, at {site}. JAX would not raise: outside a "
-            "debugging run such an index gives NaN, zeros, the nearest element, or "
-            "nothing."
+            f"{op.name}() got {wrong} (called at {site}). Outside a debugging run "
+            "nothing is raised: such an index gives NaN, zeros or the nearest element."
         )
+
+
+def outside(indices: Any, length: int, place: str, lowest: int = 0) -> str | None:
+    """What is wrong with the first index that is not from `lowest` to `length - 1`."""
+    host = np.asarray(indices)
+    wrong = (host < lowest) | (host >= length)
+    if not wrong.any():
+        return None
+    return (
+        f"index {host[wrong].flat[0]}, outside {place}; "
+        f"expected {lowest} to {length - 1}"
+    )
+
+
+def outside_rows(indices: Any, shape: Sequence[int], what: str = "shape") -> str | None:
+    """The same for places: the last axis of the indices runs over axes of `shape`."""
+    for axis in range(indices.shape[-1]):
+        part = np.asarray(indices)[..., axis]
+        wrong = outside(part, shape[axis], f"axis {axis} of {what} {tuple(shape)}")
+        if wrong is not None:
+            return wrong
+    return None
 
 
 def range_of(name: str, value: Any) -> Range:

@@ -236,11 +236,11 @@ def _identity(
     return (site.code, site.offset, *(node.op for node in path)), None
 
 
-def _note_event(event: str, duration: float, **_: Any) -> None:
+def _note_event(event: str, duration_secs: float, **_: Any) -> None:
     """Count a single call that XLA has compiled for this package."""
     if event == _BACKEND_COMPILE and not _whole.depth and is_inside("recording"):
         log.num_single += 1
-        log.single_seconds += duration
+        log.single_seconds += duration_secs
 
 
 # One for each program that XLA compiles, none for those found in a cache (JAX 0.10.2).

@@ -91,7 +91,7 @@ def call(
         made = jax.tree.unflatten(node.tree, add_results(recording, node))
     if op.writes:
         _note_writes(recording, node, inputs)
-    if node.length >= _bounds.pending_nodes:
+    if node.length >= _bounds.pending_nodes and recording.outer is None:
         note_length(recording)
         run(recording)
     return made
