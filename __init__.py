@@ -10,6 +10,7 @@ from . import optimizers as optimizers
 from . import regularizers as regularizers
 from .framework import activations as activations
 from .framework import config as config
+from .framework import debug as debug
 from .framework import errors as errors
 from .framework import initializers as initializers
 from .framework import linalg as linalg

@@ -1,6 +1,7 @@
 """Choosing elements: by index, by mask, by condition."""
 
 import builtins
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
+from ..recording.checking import outside, outside_rows
 from ..recording.execution import call
 from ..recording.node import Handle
 from ..recording.op import Op
@@ -52,11 +54,36 @@ def _scatter_nd(indices: jax.Array, updates: jax.Array, *, shape: tuple) -> jax.
     return _scatter_update(empty, indices, updates, how="add")
 
 
+def _bad_gather(inputs: Sequence[Any], options: dict) -> str | None:
+    params, indices = inputs
+    axis = options["axis"]
+    place = f"axis {axis} of shape {params.shape}"
+    return outside(indices, params.shape[axis], place)
+
+
+def _bad_gather_nd(inputs: Sequence[Any], options: dict) -> str | None:
+    params, indices = inputs
+    return outside_rows(indices, params.shape[options["batch_dims"] :])
+
+
 WHERE = Op("where", jnp.where, hint=_BROADCAST)
-GATHER = Op("gather", _gather, hint="`axis` and `batch_dims` must fit both shapes.")
-GATHER_ND = Op("gather_nd", _gather_nd)
-SCATTER_ND = Op("scatter_nd", _scatter_nd)
-SCATTER_UPDATE = Op("tensor_scatter_nd", _scatter_update)
+GATHER = Op(
+    "gather",
+    _gather,
+    hint="`axis` and `batch_dims` must fit both shapes.",
+    bad_index=_bad_gather,
+)
+GATHER_ND = Op("gather_nd", _gather_nd, bad_index=_bad_gather_nd)
+SCATTER_ND = Op(
+    "scatter_nd",
+    _scatter_nd,
+    bad_index=lambda inputs, options: outside_rows(inputs[0], options["shape"]),
+)
+SCATTER_UPDATE = Op(
+    "tensor_scatter_nd",
+    _scatter_update,
+    bad_index=lambda inputs, options: outside_rows(inputs[1], inputs[0].shape),
+)
 
 
 def where(
