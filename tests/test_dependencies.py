@@ -39,7 +39,7 @@ ORDER = {
         ("plan",),
         ("lifting",),
         ("mirror",),
-        ("numpy", "nn", "linalg", "math", "random", "ops"),
+        ("numpy", "nn", "linalg", "math", "random", "ops", "neural"),
         ("looping",),
         ("initializers",),
         ("activations",),
@@ -55,8 +55,10 @@ ORDER = {
     "framework.ops": (
         ("conversion",),
         ("elementwise", "reductions", "shaping", "joining", "creation", "indexing"),
-        ("comparison", "ordering", "products", "norms"),
-        ("clipping",),
+        ("comparison", "ordering", "products", "norms", "blocks", "counting"),
+        ("cumulation", "diagonals", "masking", "partition", "scattering", "searching"),
+        ("segments", "special", "decompositions"),
+        ("clipping", "solving"),
     ),
     "framework.recording": (
         ("signature", "cache", "site", "snapshot"),
