@@ -37,7 +37,7 @@ ORDER = {
         ("plan",),
         ("lifting",),
         ("mirror",),
-        ("numpy", "nn", "linalg", "math", "random", "ops"),
+        ("numpy", "nn", "linalg", "math", "random", "ops", "neural"),
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
@@ -52,8 +52,10 @@ ORDER = {
     "framework.ops": (
         ("conversion",),
         ("elementwise", "reductions", "shaping", "joining", "creation", "indexing"),
-        ("comparison", "ordering", "products", "norms"),
-        ("clipping",),
+        ("comparison", "ordering", "products", "norms", "blocks", "counting"),
+        ("cumulation", "diagonals", "masking", "partition", "scattering", "searching"),
+        ("segments", "special", "decompositions"),
+        ("clipping", "solving"),
     ),
     "framework.recording": (
         ("signature", "cache", "site", "snapshot"),
