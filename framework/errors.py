@@ -37,6 +37,14 @@ class TapeError(JaxtapeError, RuntimeError):
     """A tape was asked for something that it can no longer give."""
 
 
+class GradientError(JaxtapeError, ValueError):
+    """A gradient is not what finite differences say."""
+
+
+class BodyError(JaxtapeError, RuntimeError):
+    """A function that is recorded as one call asked for a value it has not got."""
+
+
 class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
 

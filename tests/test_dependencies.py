@@ -33,13 +33,14 @@ ORDER = {
         ("history",),
         ("coverage", "requests", "explaining", "drawing"),
         ("tape", "forward"),
-        ("derivatives",),
+        ("gradients_check", "custom_gradient", "recomputation", "branching"),
         ("function",),
         ("captures",),
         ("plan",),
         ("lifting",),
         ("mirror",),
         ("numpy", "nn", "linalg", "math", "random", "ops"),
+        ("looping",),
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
@@ -76,6 +77,7 @@ ORDER = {
         ("merging",),
         ("segments",),
         ("tensor",),
+        ("body",),
     ),
 }
 

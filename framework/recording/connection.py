@@ -103,8 +103,11 @@ def _active(node: Node, since: Mapping[int, int]) -> tuple[int, ...]:
             for position, number in enumerate(numbers)
             if number in counts and since.get(number, end + 1) <= end
         )
+    assert node.op is not None
+    carried = node.op.carried
     return tuple(
         position
         for position, number in enumerate(numbers)
         if since.get(number, end + 1) <= end
+        and (carried is None or position in carried)
     )

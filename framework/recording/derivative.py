@@ -55,8 +55,10 @@ def linearized(
     def forward(*chosen: Any) -> list[Any]:
         return apply(node, _replaced(inputs, wrt, chosen))
 
-    outputs, pull = jax.vjp(forward, *[inputs[position] for position in wrt])
     assert node.op is not None
+    if node.op.rule is not None:
+        return node.op.rule(inputs, wrt)
+    outputs, pull = jax.vjp(forward, *[inputs[position] for position in wrt])
     if node.op.masks_zeros:
         pull = jax.tree_util.Partial(_pull_masked, pull)
     return outputs, pull
@@ -166,16 +168,27 @@ def pushed(
 
     primals = [inputs[position] for position in wrt]
     assert node.op is not None
-    try:
-        _, found = jax.jvp(forward, primals, list(tangents))
-    except TypeError as error:
-        if "custom_vjp" not in str(error):
-            raise
+    if node.op.rule is not None or (
+        node.op.is_user and _has_pull_rule(jax.make_jaxpr(forward)(*primals).jaxpr)
+    ):
         return _pushed_by_pulling(node, inputs, wrt, tangents)
+    _, found = jax.jvp(forward, primals, list(tangents))
     if node.op.masks_zeros:
         (arriving,) = tangents
         return [_masked(arriving, part) for part in found]
     return found
+
+
+def _has_pull_rule(program: Any) -> bool:
+    """Whether JAX knows only a pullback for something inside of a jaxpr."""
+    for equation in program.eqns:
+        if "custom_vjp" in equation.primitive.name:
+            return True
+        for inner in jax.tree.leaves(list(equation.params.values())):
+            below = getattr(inner, "jaxpr", inner)
+            if hasattr(below, "eqns") and _has_pull_rule(below):
+                return True
+    return False
 
 
 def _pushed_by_pulling(
@@ -188,7 +201,7 @@ def _pushed_by_pulling(
     ]
 
     def pulled(*cotangents: Any) -> Sequence[Any]:
-        return pull(with_zeros(outputs, floats, cotangents))
+        return tuple(pull(with_zeros(outputs, floats, cotangents)))
 
     zeros = [jnp.zeros_like(outputs[n]) for n in floats]
     _, transposed = jax.vjp(pulled, *zeros)

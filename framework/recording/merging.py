@@ -49,6 +49,9 @@ def gradient_node(node: Node, key: tuple) -> Node:
         cut = find_slice(
             node.path(), spans, dict(watched), watches, goals, seeds, sources, form
         )
+        for inner, _ in cut.nodes:
+            if inner.op is not None and inner.op.failure is not None:
+                raise inner.op.failure
         kinds = form.kinds(cut) if any(cut.is_connected) else ()
         child = Node(
             node, key, GRADIENT, {"slice_": cut}, cut.operands, (), kinds, "list"

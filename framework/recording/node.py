@@ -353,6 +353,9 @@ class Recording(_Numbering):
         "writes",
     )
 
+    outer: "Recording | None" = None
+    """The recording around it, if it is a body's."""
+
     def __init__(self, depth: int = 0) -> None:
         self.serial = next(_serials)
         self.node: Node | None = None
@@ -415,6 +418,13 @@ class Recording(_Numbering):
             self.known[id(handle)] = number
             handle._share()
         return handle._type
+
+    def read(self, number: int) -> Any:
+        """The value of a result that is read before it runs; only bodies have one."""
+        raise NotImplementedError
+
+    def refuse(self) -> None:
+        """Raise, for a body cannot run by itself; other recordings can."""
 
     def mend(self, node: Node) -> None:
         """Drop what an interrupted call left behind, or add what it did not come to."""

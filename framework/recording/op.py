@@ -37,12 +37,19 @@ class Op:
             that stands at that input. Such an op passes no gradient on.
         masks_zeros: Whether no cotangent passes where none arrives, even where the
             derivative is infinite; for an elementwise function of one input.
+        carried: Positions of the inputs that gradients flow through; `None` for all.
+        rule: In place of JAX's derivative: called with the inputs and the positions to
+            differentiate by, returns the results as a list and the pullback, a
+            `jax.tree_util.Partial`.
+        failure: What a gradient through it raises.
         is_user: Whether a user wrote `function`; its errors then pass unchanged.
         hint: One sentence on how to mend arguments that do not fit.
     """
 
     __slots__ = (
         "_settled",
+        "carried",
+        "failure",
         "function",
         "hint",
         "is_differentiable",
@@ -50,6 +57,7 @@ class Op:
         "is_user",
         "masks_zeros",
         "name",
+        "rule",
         "writes",
     )
 
@@ -61,6 +69,9 @@ class Op:
         is_differentiable: bool = True,
         writes: tuple[tuple[int, int], ...] = (),
         masks_zeros: bool = False,
+        carried: frozenset[int] | None = None,
+        rule: Callable | None = None,
+        failure: Exception | None = None,
         is_user: bool = False,
         hint: str = "",
     ) -> None:
@@ -69,6 +80,9 @@ class Op:
         self.is_differentiable = is_differentiable and not writes
         self.writes = writes
         self.masks_zeros = masks_zeros
+        self.carried = carried
+        self.rule = rule
+        self.failure = failure
         self.is_user = is_user
         self.hint = hint
         self.is_settled = False
