@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .checking import outside
 from .op import Op
 
 _BROADCAST = "Reshape one of them so that the shapes broadcast."
@@ -192,7 +193,30 @@ def _span(x: jax.Array, start: jax.Array, size: int, step: int, axis: int) -> ja
     return jnp.take(x, start + step * jnp.arange(size), axis=axis, mode="clip")
 
 
-SELECT = Op("getitem", _select)
+def _bad_select(inputs: Sequence[Any], options: dict) -> str | None:
+    """Negative ones count from the end here; a slice's start is known to fit."""
+    x, *numbers = inputs
+    left = list(numbers)
+    axis = 0
+    for part in options["parts"]:
+        if part[0] == "span":
+            left.pop(0)
+        elif part[0] in ("at", "array"):
+            place = f"axis {axis} of shape {x.shape}"
+            length = x.shape[axis]
+            wrong = outside(left.pop(0), length, place, lowest=-length)
+            if wrong is not None:
+                return wrong
+        axis += part[0] != "new"
+    return None
+
+
+def _bad_place(inputs: Sequence[Any], options: dict) -> str | None:
+    x, _, *numbers = inputs
+    return _bad_select((x, *numbers), options)
+
+
+SELECT = Op("getitem", _select, bad_index=_bad_select)
 
 
 def _place(x: jax.Array, value: jax.Array, *numbers: jax.Array, parts: tuple) -> Any:
@@ -203,4 +227,4 @@ def _place(x: jax.Array, value: jax.Array, *numbers: jax.Array, parts: tuple) ->
     return x.reshape(-1).at[chosen.reshape(-1)].set(value.reshape(-1)).reshape(x.shape)
 
 
-ASSIGN_AT = Op("assign", _place, writes=((0, 0),))
+ASSIGN_AT = Op("assign", _place, writes=((0, 0),), bad_index=_bad_place)

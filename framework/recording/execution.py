@@ -40,7 +40,7 @@ make_value: Callable[..., Any] = Handle
 """Makes the Tensor of an array; `tensor` sets it."""
 
 _reference = weakref.ref
-_bounds = config.bounds
+_bounds, _switches = config.bounds, config.switches
 
 
 def call(
@@ -71,6 +71,7 @@ def call(
         recording = current()
     if (
         not recording.depth
+        and not _switches.checks
         and not _is_pending(recording, inputs)
         and not (op.writes and _is_read_there(recording, op, inputs))
     ):
@@ -90,7 +91,7 @@ def call(
         made = jax.tree.unflatten(node.tree, add_results(recording, node))
     if op.writes:
         _note_writes(recording, node, inputs)
-    if node.length >= _bounds.pending_nodes:
+    if node.length >= _bounds.pending_nodes and recording.outer is None:
         note_length(recording)
         run(recording)
     return made

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from .checking import Checker
 from .derivative import (
     GRADIENT,
     apply,
@@ -100,8 +101,16 @@ def replay(
     return pulls
 
 
-def replay_op_by_op(nodes: Sequence[Node], values: dict[int, Any]) -> None:
-    """The same without compiling the whole: each call by its own cached program."""
+def replay_op_by_op(
+    nodes: Sequence[Node], values: dict[int, Any], checker: Checker | None = None
+) -> None:
+    """The same without compiling the whole: each call by its own cached program.
+
+    Args:
+        nodes: The calls, in order.
+        values: What they stand on, by number; their results are added.
+        checker: Looks at every call.
+    """
 
     def pull_node(
         node: Node, wrt: tuple, given: tuple, cotangents: Sequence[Any]
@@ -109,21 +118,29 @@ def replay_op_by_op(nodes: Sequence[Node], values: dict[int, Any]) -> None:
         inputs = [values[number] for number in node.inputs]
         if node.op is GRADIENT:
             outputs, pull = linearized(node, inputs, wrt)
-            return pull(with_zeros(outputs, given, cotangents))
-        return pull_compiled(node, wrt, given)(inputs, cotangents)
+            pulled = pull(with_zeros(outputs, given, cotangents))
+        else:
+            pulled = pull_compiled(node, wrt, given)(inputs, cotangents)
+        if checker is not None:
+            checker.after_pull(node, inputs, cotangents, pulled)
+        return pulled
 
     def push_node(node: Node, wrt: tuple, tangents: Sequence[Any]) -> Sequence[Any]:
         inputs = [values[number] for number in node.inputs]
         return push_compiled(node, wrt)(inputs, tangents)
 
     for node in nodes:
+        inputs = [values[number] for number in node.inputs]
         try:
+            if checker is not None:
+                checker.before(node, inputs)
             if node.op is GRADIENT:
                 slice_ = node.options["slice_"]
                 outputs = slice_.form.derive(slice_, values, pull_node, push_node)
             else:
-                inputs = [values[number] for number in node.inputs]
                 outputs = apply_compiled(node, inputs)
+            if checker is not None:
+                checker.after(node, inputs, outputs)
         except Exception as error:
             error.add_note(f"In {node.op}, recorded at {node.site}.")
             raise
