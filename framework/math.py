@@ -1,6 +1,6 @@
 """`jt.math`: elementary functions, and TensorFlow's aliases of the common ops."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -50,6 +50,7 @@ from .ops.elementwise import binary, of_two, stepwise, unary
 from .ops.norms import l2_normalize as l2_normalize
 from .ops.norms import norm
 from .recording import arithmetic
+from .recording.checking import outside
 from .recording.execution import call
 from .recording.op import Op
 from .recording.tensor import Tensor, TensorLike, convert
@@ -223,9 +224,16 @@ def unsorted_segment_sum(
     return call(SEGMENT_SUM, inputs, {"count": num_segments}, (num_segments,))
 
 
+def _bad_segment(inputs: Sequence[Any], options: dict) -> str | None:
+    """Rows with a negative id count for no segment, as in TensorFlow."""
+    count = options["count"]
+    return outside(inputs[1], count, f"{count} segments", lowest=None)
+
+
 SEGMENT_SUM = Op(
     "unsorted_segment_sum",
     lambda data, ids, *, count: jax.ops.segment_sum(
         data.reshape(ids.size, *data.shape[ids.ndim :]), ids.ravel(), count
     ),
+    bad_index=_bad_segment,
 )
