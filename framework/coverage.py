@@ -14,6 +14,7 @@ from typing import Any
 
 from . import config
 from .errors import TapeError
+from .history import Mention, Notes, Part, Remains, mention, remember
 from .recording import execution
 from .recording.connection import Coverage
 from .recording.derivative import GRADIENT
@@ -30,8 +31,15 @@ from .recording.node import (
 )
 from .recording.segments import Covered, admit, pull_back
 from .recording.signature import TRAINABLE
+from .recording.site import Entry, Site, callers, reading_site, user_site
 from .recording.slice import Form
 from .variable import Variable
+
+_MOST_READS = 1_000
+"""How many reads of values are remembered."""
+
+_CALLERS = 3
+"""By how many places, from the `with` outwards, loops of one structure are told."""
 
 _thread_number = threading.get_ident
 
@@ -39,12 +47,13 @@ _thread_number = threading.get_ident
 class Span:
     """Numbers `start` to `stop` of one recording, or of the segment it became."""
 
-    __slots__ = ("place", "start", "stop")
+    __slots__ = ("pause", "place", "start", "stop")
 
     def __init__(self, place: Recording | Segment, start: int) -> None:
         self.place = place
         self.start = start
         self.stop: int | None = None
+        self.pause: Site | None = None  # the `stop_recording` that ended it
 
     def end(self) -> int:
         """Number after the last one covered so far."""
@@ -61,6 +70,7 @@ class Span:
         span = Span(merged.whole, merged.place(self.place, self.start))
         if self.stop is not None:
             span.stop = merged.place(self.place, self.stop)
+        span.pause = self.pause
         return span
 
 
@@ -79,6 +89,7 @@ class Covering:
         self._watches_variables = watches_variables
         self._is_active = False
         self._owner: tuple[int, Any] = (0, None)
+        self._entry: Entry = ()
         self._clear()
 
     def _clear(self) -> None:
@@ -87,6 +98,10 @@ class Covering:
         self._watched: dict[int, tuple[Handle, Any, int]] = {}
         self._seen: dict[int, Variable] = {}
         self._past: list[Sequence[Variable]] = []
+        self._left: list[Part] = []
+        self._reads: list[Mention] = []
+        self._asked: list[Mention] = []
+        self._reset_at: Site | None = None
 
     def _enter(self) -> None:
         """Cover what this thread or task records from here on."""
@@ -96,6 +111,7 @@ class Covering:
             recording = begin()
         self._is_active = True
         self._owner = (_thread_number(), recording.task)
+        self._entry = callers(3, _CALLERS)
         recording.depth += 1
         self._open(recording)
 
@@ -119,6 +135,8 @@ class Covering:
     def _open(self, recording: Recording) -> None:
         """Cover what is recorded from here on."""
         self._spans.append(Span(recording, len(recording.values)))
+        if recording.node is None and not recording.entry:
+            recording.entry = self._entry
         recording.tapes.append(weakref.ref(self))
 
     def _close(self) -> None:
@@ -140,6 +158,8 @@ class Covering:
             if place is recording:
                 self._watched[id(handle)] = (handle, segment, since)
         if goes_on and self._is_active and after is not None:
+            if not after.entry:
+                after.entry = (*self._entry, user_site())
             self._open(after)
 
     def _move(self, merged: Merged) -> None:
@@ -170,8 +190,42 @@ class Covering:
         self._is_spent = True
         if self._watches_variables:
             self._past = [*map(_read_in, self._spans)]
+        self._left = self._parts()
         self._spans = []
         self._watched = {}
+
+    def _parts(self) -> list[Part]:
+        """What it covers, without values and without handles."""
+        if self._is_spent and self._left:
+            return self._left
+        places: dict[Recording | Segment, list[Span]] = {}
+        for span in self._spans:
+            places.setdefault(span.place, []).append(span)
+        return [
+            remember(
+                place,
+                self._place_in(place),
+                tuple([span.pause for span in spans]),
+                self._watched_in(place) if self._watched else (),
+            )
+            for place, spans in places.items()
+        ]
+
+    def _remains(self) -> Remains:
+        """What it can tell once values and handles are gone."""
+        notes = Notes(
+            self._watches_variables,
+            self._is_spent,
+            self._reset_at,
+            tuple(self._reads),
+            tuple(self._asked),
+        )
+        return Remains(self._parts(), notes)
+
+    def _note_read(self, handle: Handle) -> None:
+        """A value leaves the tape, as a number that no derivative follows."""
+        if self._is_active and len(self._reads) < _MOST_READS:
+            self._reads.append(mention(handle, reading_site()))
 
     def _variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in the order they were read."""

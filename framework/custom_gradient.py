@@ -12,7 +12,7 @@ import numpy as np
 from . import config
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .recording.arithmetic import ASSIGN
-from .recording.body import body_of
+from .recording.body import body_of, is_handle
 from .recording.cache import Cache
 from .recording.derivative import GRADIENT
 from .recording.execution import call
@@ -75,15 +75,11 @@ def custom_gradient(f: Callable | None = None) -> Callable:
 
 def _has_tracer(args: tuple, kwargs: dict) -> bool:
     """Whether an argument belongs to a user's own `jax.grad` or `jax.jit`."""
-    for leaf in jax.tree.leaves((args, kwargs), is_leaf=_is_handle):
+    for leaf in jax.tree.leaves((args, kwargs), is_leaf=is_handle):
         value = leaf._value if isinstance(leaf, Handle) else leaf
         if isinstance(value, jax.Array) and value.__class__ is not ArrayClass:
             return True
     return False
-
-
-def _is_handle(value: Any) -> bool:
-    return isinstance(value, Handle)
 
 
 def _is_leaf(value: Any) -> bool:
@@ -101,14 +97,14 @@ class _Arguments:
     """
 
     def __init__(self, function: Callable, args: tuple, kwargs: dict) -> None:
-        self._leaves, self._tree = jax.tree.flatten((args, kwargs), is_leaf=_is_handle)
-        by_position = len(jax.tree.leaves(args, is_leaf=_is_handle))
+        self._leaves, self._tree = jax.tree.flatten((args, kwargs), is_leaf=is_handle)
+        by_position = len(jax.tree.leaves(args, is_leaf=is_handle))
         named = _positional_names(function)
         order = sorted(kwargs, key=lambda name: named.get(name, 0))
         by_name: dict[str, list[int]] = {}
         place = by_position
         for name in sorted(kwargs):  # as JAX flattens a dictionary
-            size = len(jax.tree.leaves(kwargs[name], is_leaf=_is_handle))
+            size = len(jax.tree.leaves(kwargs[name], is_leaf=is_handle))
             by_name[name] = list(range(place, place + size))
             place += size
         counted = [n for n in range(by_position) if _is_numeric(self._leaves[n])]
@@ -176,7 +172,7 @@ def _call(function: Callable, args: tuple, kwargs: dict) -> Any:
         inner_args, inner_kwargs = arguments.with_inputs(stand_ins)
         returned = function(*inner_args, **inner_kwargs)
         result, grad_fn = _pair(function, returned)
-        leaves, tree = jax.tree.flatten(result, is_leaf=_is_handle)
+        leaves, tree = jax.tree.flatten(result, is_leaf=is_handle)
         results = [body.number(convert(leaf)) for leaf in leaves]
         types = body.node.types() if body.node is not None else []
         variables = [
@@ -399,3 +395,28 @@ def _op_of(function: Callable, rule: _Rule, failure: Exception | None) -> Op:
         else:
             found = _ops.add(rule.key, found)
     return found
+
+
+def grad_pass_through(f: Callable) -> Callable:
+    """A function with the values of `f` and the gradient of the identity.
+
+    For straight-through estimators: rounding or an assignment in the forward pass, and
+    a gradient as if it were not there.
+
+    Args:
+        f: Function whose results have the shapes of its arguments. Variables that it
+            reads get no gradient.
+
+    References:
+        Bengio, Leonard and Courville, 2013, section 3.
+    """
+
+    @custom_gradient
+    @functools.wraps(f)
+    def passed_through(*args: Any, **kwargs: Any) -> tuple[Any, Callable]:
+        def grad(*cotangents: Any, variables: Sequence[Any] = ()) -> Any:
+            return (cotangents, [None] * len(variables)) if variables else cotangents
+
+        return f(*args, **kwargs), grad
+
+    return passed_through

@@ -39,6 +39,10 @@ class TapeError(JaxtapeError, RuntimeError):
     """A tape was asked for something that it can no longer give."""
 
 
+class GradientError(JaxtapeError, ValueError):
+    """A gradient is not what finite differences say."""
+
+
 class NonFiniteError(JaxtapeError, FloatingPointError):
     """A call made a NaN or an infinity in a debugging run.
 
@@ -58,3 +62,7 @@ class BodyError(JaxtapeError, RuntimeError):
 
 class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
+
+
+class UnconnectedError(JaxtapeError, ValueError):
+    """A strict tape was asked for a gradient that does not exist."""

@@ -1,12 +1,13 @@
 """`jt.math`: elementary functions, and TensorFlow's aliases of the common ops."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from .errors import OutOfRangeError
+from .neural.activations import log_softmax as log_softmax
+from .neural.activations import softmax as softmax
+from .neural.activations import softsign as softsign
 from .ops import abs as abs
 from .ops import add as add
 from .ops import add_n as add_n
@@ -41,19 +42,55 @@ from .ops import reduce_std as reduce_std
 from .ops import reduce_sum as reduce_sum
 from .ops import reduce_variance as reduce_variance
 from .ops import round as round
+from .ops import scalar_mul as scalar_mul
 from .ops import sign as sign
 from .ops import sqrt as sqrt
 from .ops import square as square
 from .ops import subtract as subtract
 from .ops import top_k as top_k
+from .ops import truncatediv as truncatediv
+from .ops import truncatemod as truncatemod
+from .ops.counting import bincount as bincount
+from .ops.counting import confusion_matrix as confusion_matrix
+from .ops.counting import count_nonzero as count_nonzero
+from .ops.counting import zero_fraction as zero_fraction
+from .ops.cumulation import cumprod as cumprod
+from .ops.cumulation import cumsum as cumsum
+from .ops.cumulation import cumulative_logsumexp as cumulative_logsumexp
 from .ops.elementwise import binary, of_two, stepwise, unary
 from .ops.norms import l2_normalize as l2_normalize
 from .ops.norms import norm
+from .ops.searching import in_top_k as in_top_k
+from .ops.searching import invert_permutation as invert_permutation
+from .ops.searching import is_non_decreasing as is_non_decreasing
+from .ops.searching import is_strictly_increasing as is_strictly_increasing
+from .ops.segments import segment_max as segment_max
+from .ops.segments import segment_mean as segment_mean
+from .ops.segments import segment_min as segment_min
+from .ops.segments import segment_prod as segment_prod
+from .ops.segments import segment_sum as segment_sum
+from .ops.segments import unsorted_segment_max as unsorted_segment_max
+from .ops.segments import unsorted_segment_mean as unsorted_segment_mean
+from .ops.segments import unsorted_segment_min as unsorted_segment_min
+from .ops.segments import unsorted_segment_prod as unsorted_segment_prod
+from .ops.segments import unsorted_segment_sqrt_n as unsorted_segment_sqrt_n
+from .ops.segments import unsorted_segment_sum as unsorted_segment_sum
+from .ops.special import bessel_i0 as bessel_i0
+from .ops.special import bessel_i0e as bessel_i0e
+from .ops.special import bessel_i1 as bessel_i1
+from .ops.special import bessel_i1e as bessel_i1e
+from .ops.special import betainc as betainc
+from .ops.special import erfcinv as erfcinv
+from .ops.special import igamma as igamma
+from .ops.special import igammac as igammac
+from .ops.special import lbeta as lbeta
+from .ops.special import ndtri as ndtri
+from .ops.special import polygamma as polygamma
+from .ops.special import polyval as polyval
+from .ops.special import zeta as zeta
 from .recording import arithmetic
-from .recording.checking import outside
-from .recording.execution import call
 from .recording.op import Op
-from .recording.tensor import Tensor, TensorLike, convert
+from .recording.tensor import Tensor, TensorLike
 
 
 def _divide_no_nan(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -63,6 +100,45 @@ def _divide_no_nan(x: jax.Array, y: jax.Array) -> jax.Array:
 def _xlogy(x: jax.Array, y: jax.Array) -> jax.Array:
     """Derivatives 0 where x is 0, as in TensorFlow."""
     return jnp.where(x == 0, 0, x * jnp.log(jnp.where(x == 0, 1, y)))
+
+
+def _multiply_no_nan(x: jax.Array, y: jax.Array) -> jax.Array:
+    dtype = jnp.result_type(x, y)
+    return _multiply_or_zero(x.astype(dtype), y.astype(dtype))
+
+
+@jax.custom_jvp
+def _multiply_or_zero(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Its derivative by y is x, also where x is infinite and y is 0."""
+    return jnp.where(y == 0, 0, x * y)
+
+
+@_multiply_or_zero.defjvp
+def _multiply_or_zero_jvp(primals: tuple, tangents: tuple) -> tuple:
+    (x, y), (dx, dy) = primals, tangents
+    return _multiply_or_zero(x, y), _multiply_or_zero(dx, y) + x * dy
+
+
+def _xdivy(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Derivatives 0 where x is 0, as in TensorFlow."""
+    return jnp.where(x == 0, 0, x / jnp.where(x == 0, 1, y))
+
+
+def _xlog1py(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Derivatives 0 where x is 0, as in TensorFlow."""
+    return jnp.where(x == 0, 0, x * jnp.log1p(jnp.where(x == 0, 0, y)))
+
+
+@jax.custom_jvp
+def _next_after(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Derivative 1 by x, as in TensorFlow; JAX has 0."""
+    return jnp.nextafter(x, y)
+
+
+@_next_after.defjvp
+def _next_after_jvp(primals: tuple, tangents: tuple) -> tuple:
+    out = _next_after(*primals)
+    return out, jnp.broadcast_to(tangents[0], out.shape)
 
 
 def _squared_difference(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -115,85 +191,28 @@ atan2 = binary(
 divide_no_nan = binary(
     of_two("divide_no_nan", _divide_no_nan), "x / y, and 0 where y is 0."
 )
+multiply_no_nan = binary(
+    of_two("multiply_no_nan", _multiply_no_nan),
+    "x * y, and 0 where y is 0, even if x is infinite or NaN.",
+)
+nextafter = binary(
+    of_two("nextafter", _next_after), "The number after x on the way to y."
+)
+reciprocal_no_nan = unary(
+    Op("reciprocal_no_nan", lambda x: _divide_no_nan(jnp.ones_like(x), x)),
+    "1 / x, and 0 where x is 0.",
+)
+xdivy = binary(of_two("xdivy", _xdivy), "x / y, and 0 where x is 0.")
+xlog1py = binary(of_two("xlog1py", _xlog1py), "x * log(1 + y), and 0 where x is 0.")
 floordiv = binary(arithmetic.FLOOR_DIVIDE, "x / y rounded down; no gradient.")
 floormod = binary(arithmetic.MOD, "x - y * floor(x / y): the sign is that of y.")
 squared_difference = binary(
     of_two("squared_difference", _squared_difference), "(x - y) ** 2."
 )
+accumulate_n = add_n
+mod = floormod
 truediv = divide
 xlogy = binary(of_two("xlogy", _xlogy), "x * log(y), and 0 where x is 0.")
-
-
-def _cumsum(x: jax.Array, *, axis: int, exclusive: bool, reverse: bool) -> jax.Array:
-    if exclusive:
-        x = _without_own(x, jnp.zeros_like, axis, reverse)
-    return jax.lax.cumsum(x, axis % x.ndim, reverse)
-
-
-def _cumprod(x: jax.Array, *, axis: int, exclusive: bool, reverse: bool) -> jax.Array:
-    if exclusive:
-        x = _without_own(x, jnp.ones_like, axis, reverse)
-    return jax.lax.cumprod(x, axis % x.ndim, reverse)
-
-
-def _without_own(
-    x: jax.Array, neutral: Callable[..., jax.Array], axis: int, reverse: bool
-) -> jax.Array:
-    """`x` moved on by one place, so that no cumulated value holds its own element."""
-    if not x.shape[axis]:
-        return x
-    first, last = (1, None) if reverse else (0, -1)
-    start = neutral(jax.lax.slice_in_dim(x, 0, 1, axis=axis))
-    kept = jax.lax.slice_in_dim(x, first, last, axis=axis)
-    return jnp.concatenate([kept, start] if reverse else [start, kept], axis)
-
-
-CUMSUM = Op("cumsum", _cumsum, hint="`axis` must name an axis of x.")
-CUMPROD = Op("cumprod", _cumprod, hint="`axis` must name an axis of x.")
-
-
-def cumsum(
-    x: TensorLike,
-    axis: int = 0,
-    exclusive: bool = False,
-    reverse: bool = False,
-    name: str | None = None,
-) -> Tensor:
-    """Sums of the elements up to each one along `axis`.
-
-    Args:
-        x: What to sum.
-        axis: Along which axis. Default 0.
-        exclusive: Whether each sum leaves its own element out.
-        reverse: Whether to sum from the end.
-        name: No effect.
-    """
-    return _cumulated(CUMSUM, x, axis, exclusive, reverse)
-
-
-def cumprod(
-    x: TensorLike,
-    axis: int = 0,
-    exclusive: bool = False,
-    reverse: bool = False,
-    name: str | None = None,
-) -> Tensor:
-    """Products of the elements up to each one along `axis`; arguments as `cumsum`."""
-    return _cumulated(CUMPROD, x, axis, exclusive, reverse)
-
-
-def _cumulated(
-    op: Op, x: TensorLike, axis: int, exclusive: bool, reverse: bool
-) -> Tensor:
-    flags = {"exclusive": bool(exclusive), "reverse": bool(reverse)}
-    frozen = (axis, *flags.values())
-    array = convert(x, name="x")
-    if not -array.ndim <= axis < array.ndim:
-        raise OutOfRangeError(
-            f"`axis` is {axis}, but the input has {array.ndim} axes (shape "
-            f"{array.shape}). Give one from {-array.ndim} to {array.ndim - 1}."
-        )
-    return call(op, (array,), {"axis": axis, **flags}, frozen)
 
 
 def reduce_euclidean_norm(
@@ -206,34 +225,3 @@ def reduce_euclidean_norm(
     if axis is None or isinstance(axis, int) or len(axis) == 1:
         return norm(input_tensor, "euclidean", axis, keepdims)
     return sqrt(reduce_sum(square(input_tensor), axis, keepdims))
-
-
-def unsorted_segment_sum(
-    data: TensorLike,
-    segment_ids: TensorLike,
-    num_segments: int,
-    name: str | None = None,
-) -> Tensor:
-    """The sums of the rows of `data` that have the same segment id.
-
-    Shapes:
-        (n, ...), (n,) -> (num_segments, ...); ids of several axes stand for as many
-        axes of the data
-    """
-    inputs = (convert(data, name="data"), convert(segment_ids, name="segment_ids"))
-    return call(SEGMENT_SUM, inputs, {"count": num_segments}, (num_segments,))
-
-
-def _bad_segment(inputs: Sequence[Any], options: dict) -> str | None:
-    """Rows with a negative id count for no segment, as in TensorFlow."""
-    count = options["count"]
-    return outside(inputs[1], count, f"{count} segments", lowest=None)
-
-
-SEGMENT_SUM = Op(
-    "unsorted_segment_sum",
-    lambda data, ids, *, count: jax.ops.segment_sum(
-        data.reshape(ids.size, *data.shape[ids.ndim :]), ids.ravel(), count
-    ),
-    bad_index=_bad_segment,
-)

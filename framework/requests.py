@@ -35,6 +35,18 @@ def flatten(
     return flat, tree
 
 
+def handles_in(structure: Any, role: str, caller: str) -> list[Any]:
+    """The Tensors and Variables in a structure.
+
+    Raises:
+        ArgumentTypeError: for anything else in it.
+    """
+    handles = jax.tree.leaves(structure, is_leaf=is_leaf)
+    for handle in handles:
+        _check_handle(handle, role, caller)
+    return handles
+
+
 def nested(tree: Any, found: Sequence[Any]) -> Any:
     """Results in the structure that was flattened."""
     return list(found) if tree is None else jax.tree.unflatten(tree, found)

@@ -6,12 +6,30 @@ from typing import Any
 import jax
 
 from .coverage import Covering
-from .errors import ArgumentError, ShapeError, TapeError, WatchError
+from .drawing import draw_mermaid, draw_table
+from .errors import (
+    ArgumentError,
+    ShapeError,
+    TapeError,
+    UnconnectedError,
+    WatchError,
+)
+from .explaining import explain, note_nones
+from .history import History, mention
 from .recording.form import COTANGENTS, TANGENTS, jacobian_form
 from .recording.node import Handle, current
+from .recording.site import user_site
 from .recording.slice import Form
 from .recording.tensor import Tensor, TensorLike
-from .requests import flatten, is_leaf, nested, wants_zeros, weights_for, zeros
+from .requests import (
+    flatten,
+    handles_in,
+    is_leaf,
+    nested,
+    wants_zeros,
+    weights_for,
+    zeros,
+)
 from .variable import Variable
 
 
@@ -26,10 +44,13 @@ class GradientTape(Covering):
             the tape lets go of everything after the first call.
         watch_accessed_variables: Whether trainable variables are watched on their
             own. Default true, as in TensorFlow.
+        strict: Whether a derivative that would be `None` raises, with the reason.
+            Default false, as in TensorFlow.
 
     Raises:
         ArgumentError: on entering a tape that is already active.
         TapeError: when a spent tape is asked again.
+        UnconnectedError: with `strict`, for a source without a path to the target.
 
     Example:
         >>> x = jt.constant(3.0)
@@ -41,8 +62,13 @@ class GradientTape(Covering):
     """
 
     def __init__(
-        self, persistent: bool = False, watch_accessed_variables: bool = True
+        self,
+        persistent: bool = False,
+        watch_accessed_variables: bool = True,
+        *,
+        strict: bool = False,
     ) -> None:
+        self._is_strict = bool(strict)
         super().__init__(bool(persistent), bool(watch_accessed_variables))
 
     def __enter__(self) -> "GradientTape":
@@ -84,12 +110,56 @@ class GradientTape(Covering):
         """Forget everything recorded so far; what follows counts from here."""
         was_active = self._is_active
         self._clear()
+        self._reset_at = user_site()
         if was_active:
             self._open(current())
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in the order they were read."""
         return self._variables()
+
+    def explain(self, target: Any, source: Any) -> str:
+        """Why the derivative of a target by a source is `None`, or how it connects.
+
+        Computes nothing, and works as long as the tape lives: after `gradient` too,
+        when a tape that is not persistent has let go of all values.
+
+        Args:
+            target: Tensor or Variable, or a nested structure of them.
+            source: Tensor or Variable, or a nested structure of them.
+
+        Returns:
+            A line for each pair: what is in the way, where, and what to do.
+
+        Raises:
+            ArgumentTypeError: for a target or source that is no Tensor or Variable.
+
+        Note:
+            A line is the first that made a call after the same calls before it, under
+            the same `with`; two branches of an `if` in it that make the very same
+            calls share the line of the first.
+        """
+        targets = handles_in(target, "target", "explain()")
+        sources = handles_in(source, "source", "explain()")
+        return explain(History(self._remains()), targets, sources)
+
+    def to_mermaid(self) -> str:
+        """What it recorded as a Mermaid flowchart, which documentation sites draw.
+
+        Note:
+            Mermaid draws up to 500 arrows unless its `maxEdges` is set.
+        """
+        return draw_mermaid(History(self._remains()))
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{draw_table(History(self._remains()))}"
+
+    def __repr__(self) -> str:
+        count = sum(call.is_covered for call in History(self._remains()).calls)
+        states = {"persistent": self._is_persistent, "strict": self._is_strict}
+        states |= {"active": self._is_active, "spent": self._is_spent}
+        words = [f"{count:,} calls", *(word for word, holds in states.items() if holds)]
+        return f"<jt.GradientTape: {', '.join(words)}>"
 
     def gradient(
         self,
@@ -115,6 +185,7 @@ class GradientTape(Covering):
             TapeError: if a tape that is not persistent was asked before.
             ArgumentError: for an unknown `unconnected_gradients`.
             ArgumentTypeError: for a target or source that is no Tensor or Variable.
+            UnconnectedError: if the tape is strict and one would be `None`.
         """
         if self._is_spent:
             self._refuse()
@@ -132,8 +203,7 @@ class GradientTape(Covering):
         if self._is_active and not self._is_persistent:
             self._close()
         found = self._differentiate(targets, seeds, flat)
-        if not self._is_persistent:
-            self._spend()
+        self._end(targets, flat, [gradient is not None for gradient in found], fills)
         if fills:
             found = [
                 zeros(s.shape, s.dtype) if g is None else g
@@ -195,18 +265,19 @@ class GradientTape(Covering):
         flat, tree = flatten(sources, "source", "jacobian()")
         targets, target_tree = flatten(target, "target", "jacobian()")
         chunk = _chunk_size(chunk_size, parallel_iterations, experimental_use_pfor)
-        rows = []
+        rows, missing = [], set()
         with self._as_one(targets) as recording:
             for one in targets:
                 form = jacobian_form(_prefers_columns(one, flat, 0), False, chunk)
                 found = self._record(recording, [one], [None], flat, form)
+                missing.update(n for n, block in enumerate(found) if block is None)
                 if fills:
                     found = [
                         zeros(one.shape + s.shape, s.dtype) if block is None else block
                         for block, s in zip(found, flat, strict=True)
                     ]
                 rows.append(nested(tree, found))
-        self._end()
+        self._end(targets, flat, [n not in missing for n in range(len(flat))], fills)
         return nested(target_tree, rows)
 
     def batch_jacobian(
@@ -250,7 +321,7 @@ class GradientTape(Covering):
         form = jacobian_form(_prefers_columns(one, flat, 1), True, chunk)
         with self._as_one([one]) as recording:
             (found,) = self._record(recording, [one], [None], flat, form)
-        self._end()
+        self._end([one], flat, [found is not None], True)
         if found is None:
             return zeros(one.shape + source.shape[1:], source.dtype)
         return found
@@ -290,7 +361,7 @@ class GradientTape(Covering):
         targets, _ = flatten(target, "target", "hessian()")
         form = jacobian_form(True, False, _chunk_size(chunk_size, None, True))
         is_reached, found = self._differentiate_twice(targets, flat, [], form)
-        self._end()
+        self._end(targets, flat, is_reached, fills)
         blocks = iter(found)
         rows = []
         for one, is_row in zip(flat, is_reached, strict=True):
@@ -336,7 +407,7 @@ class GradientTape(Covering):
         targets, _ = flatten(target, "target", "hvp()")
         tangents = weights_for(flat, vectors, "vectors", "source")
         is_reached, found = self._differentiate_twice(targets, flat, tangents, TANGENTS)
-        self._end()
+        self._end(targets, flat, is_reached, fills)
         products = iter(found)
         rows = [next(products) if is_one else None for is_one in is_reached]
         return nested(
@@ -394,10 +465,34 @@ class GradientTape(Covering):
             self._close()
         return fills
 
-    def _end(self) -> None:
-        """After a derivative: a tape that is not persistent lets go of everything."""
+    def _end(
+        self,
+        targets: list[Any],
+        sources: list[Any],
+        is_reached: list[bool],
+        fills: bool,
+    ) -> None:
+        """After a derivative: a tape that is not persistent lets go of everything.
+
+        Args:
+            targets: What was differentiated.
+            sources: What by.
+            is_reached: For each source whether there is a path.
+            fills: Whether zeros stand there.
+
+        Raises:
+            UnconnectedError: if the tape is strict and a derivative is `None`.
+        """
+        self._asked = [*map(mention, targets)]
+        nones: list[Any] = []
+        if not all(is_reached):
+            pairs = zip(sources, is_reached, strict=True)
+            nones = [source for source, is_one in pairs if not is_one]
+        note_nones(self._remains() if nones else None, nones)
         if not self._is_persistent:
             self._spend()
+        if nones and self._is_strict and not fills:
+            raise UnconnectedError(explain(History(self._remains()), targets, nones))
 
     def _refuse(self) -> None:
         raise TapeError(
@@ -432,6 +527,8 @@ class _Pause:
         self._tape = tape
 
     def __enter__(self) -> None:
+        if self._tape._spans:
+            self._tape._spans[-1].pause = user_site()
         self._tape._close()
         self._tape._is_active = False
         current().depth -= 1

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -24,6 +25,40 @@ from ..recording.tensor import (
 )
 
 STOP_GRADIENT = Op("stop_gradient", lambda x: x, is_differentiable=False)
+BITCAST = Op(
+    "bitcast",
+    lambda x, *, dtype: jax.lax.bitcast_convert_type(x, dtype),
+    is_differentiable=False,
+    hint="To a wider dtype, the last axis must hold the parts of one element.",
+)
+
+
+def _saturate(x: jax.Array, *, dtype: Any) -> jax.Array:
+    info = jnp.iinfo if jnp.issubdtype(dtype, jnp.integer) else jnp.finfo
+    if jnp.issubdtype(x.dtype, jnp.integer) and info is jnp.finfo:
+        return x.astype(dtype)
+    low, high = info(dtype).min, info(dtype).max
+    if info is jnp.finfo:
+        if jnp.finfo(x.dtype).max <= high:
+            return x.astype(dtype)
+        inside = jnp.clip(x, low.astype(x.dtype), high.astype(x.dtype))
+        return inside.astype(dtype)
+    return _whole(x, low, high, dtype)
+
+
+def _whole(x: jax.Array, low: int, high: int, dtype: Any) -> jax.Array:
+    """Integers within bounds that the dtype of x may not have."""
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        own = jnp.iinfo(x.dtype)
+        return jnp.clip(x, max(low, own.min), min(high, own.max)).astype(dtype)
+    inside = jnp.where((x > low) & (x < high), x, 0).astype(dtype)
+    top = jnp.asarray(high, dtype)
+    return jnp.where(
+        x >= high, top, jnp.where(x <= low, jnp.asarray(low, dtype), inside)
+    )
+
+
+SATURATE_CAST = Op("saturate_cast", _saturate)
 
 
 def constant(
@@ -86,6 +121,38 @@ def cast(x: TensorLike, dtype: Any, name: str | None = None) -> Tensor:
     x = x if x.__class__ is Tensor else convert(x, name="x")
     wanted = requested_dtype(dtype)
     return call(CAST, (x,), {"dtype": wanted}, (wanted,))
+
+
+def saturate_cast(value: TensorLike, dtype: Any, name: str | None = None) -> Tensor:
+    """`value` in another dtype, what is beyond its range at its least or greatest.
+
+    Raises:
+        ArgumentError: for a 64-bit dtype while x64 is not enabled.
+    """
+    wanted = requested_dtype(dtype)
+    x = convert(value, name="value")
+    return call(SATURATE_CAST, (x,), {"dtype": wanted}, (wanted,))
+
+
+def bitcast(input: TensorLike, type: Any, name: str | None = None) -> Tensor:
+    """The same bits read as another dtype; no gradient passes.
+
+    Shapes:
+        the same for a dtype as wide; a narrower one adds an axis, a wider one takes
+        the last axis away
+    """
+    wanted = requested_dtype(type, "type")
+    return call(BITCAST, (convert(input, name="input"),), {"dtype": wanted}, (wanted,))
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a Tensor or Variable."""
+    return isinstance(x, Handle)
+
+
+def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
+    """`identity` of each of several Tensors."""
+    return [identity(part) for part in input]
 
 
 def identity(input: TensorLike, name: str | None = None) -> Tensor:

@@ -50,6 +50,14 @@ def _bad_class(inputs: Sequence[Any], options: dict) -> str | None:
 ONE_HOT = Op("one_hot", _one_hot, is_differentiable=False, bad_index=_bad_class)
 
 
+MESHGRID = Op(
+    "meshgrid",
+    lambda *axes, indexing: list(
+        jnp.meshgrid(*[axis.reshape(-1) for axis in axes], indexing=indexing)
+    ),
+)
+
+
 def zeros(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
     """Zeros of a shape."""
     return _filled(ZEROS, sizes(shape, "shape"), requested_dtype(dtype))
@@ -200,3 +208,28 @@ def one_hot(
     place = -1 if axis is None else axis
     inputs = (convert(indices, name="indices"), on, off)
     return call(ONE_HOT, inputs, {"depth": length, "axis": place}, (length, place))
+
+
+def meshgrid(
+    *args: TensorLike, indexing: str = "xy", name: str | None = None
+) -> list[Tensor]:
+    """The coordinates of a grid: for each axis a Tensor of the grid's shape.
+
+    Args:
+        *args: The coordinates along each axis.
+        indexing: `"xy"`: the first argument runs along the second axis (default);
+            `"ij"`: along the first.
+        name: No effect.
+
+    Shapes:
+        "xy": (n,), (m,) -> two of (m, n); "ij": two of (n, m)
+
+    Raises:
+        ArgumentError: for another `indexing`.
+    """
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"`indexing` must be 'xy' or 'ij'; got {indexing!r}.")
+    axes = [convert(part, name="args") for part in args]
+    if not axes:
+        return []
+    return call(MESHGRID, axes, {"indexing": indexing}, (indexing,))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import jax
 import jax.numpy as jnp
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..recording import arithmetic
 from ..recording.execution import call
 from ..recording.op import Op
@@ -87,6 +87,14 @@ def _add_all(*arrays: jax.Array) -> jax.Array:
     return functools.reduce(jnp.add, arrays)
 
 
+def _truncate_divide(x: jax.Array, y: jax.Array) -> jax.Array:
+    if jnp.issubdtype(jnp.result_type(x, y), jnp.integer):
+        dtype = jnp.result_type(x, y)
+        x, y = jnp.broadcast_arrays(x.astype(dtype), y.astype(dtype))
+        return jax.lax.div(x, y)
+    return jnp.trunc(x / y)
+
+
 MAXIMUM = of_two("maximum", _first_wins(jnp.greater_equal, jnp.maximum))
 MINIMUM = of_two("minimum", _first_wins(jnp.less_equal, jnp.minimum))
 POWER = arithmetic.POWER
@@ -113,6 +121,27 @@ sqrt = unary(
     "The square root; its slope at 0 is infinite, but 0 times that passes on as 0.",
 )
 square = unary(SQUARE, "x * x.")
+truncatediv = binary(
+    stepwise("truncatediv", _truncate_divide), "x / y rounded to 0; no gradient."
+)
+truncatemod = binary(
+    of_two("truncatemod", jnp.fmod), "x - y * truncatediv(x, y): the sign is that of x."
+)
+
+
+def scalar_mul(scalar: TensorLike, x: TensorLike, name: str | None = None) -> Tensor:
+    """A number times a Tensor.
+
+    Raises:
+        ShapeError: if `scalar` is no single number.
+    """
+    factor, given = operands(scalar, x)
+    if factor._type.shape:
+        raise ShapeError(
+            f"`scalar` of scalar_mul() must be one number; got shape "
+            f"{factor._type.shape}. Use jt.multiply() for arrays."
+        )
+    return call(arithmetic.MULTIPLY, (factor, given))
 
 
 def pow(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Choosing elements: by index, by mask, by condition."""
+"""Choosing elements: by index, by condition, by slices."""
 
 import builtins
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
-from ..recording.checking import outside, outside_rows
+from ..recording.checking import outside
 from ..recording.execution import call
 from ..recording.node import Handle
 from ..recording.op import Op
@@ -33,37 +33,11 @@ def _gather(
     return take(params, indices)
 
 
-def _gather_nd(params: jax.Array, indices: jax.Array, *, batch_dims: int) -> jax.Array:
-    def take(x: jax.Array, at: jax.Array) -> jax.Array:
-        return x[tuple(jnp.moveaxis(at, -1, 0))]
-
-    for _ in range(batch_dims):
-        take = jax.vmap(take)
-    return take(params, indices)
-
-
-def _scatter_update(
-    x: jax.Array, indices: jax.Array, updates: jax.Array, *, how: str
-) -> jax.Array:
-    place = x.at[tuple(jnp.moveaxis(indices, -1, 0))]
-    return getattr(place, how)(updates.astype(x.dtype))
-
-
-def _scatter_nd(indices: jax.Array, updates: jax.Array, *, shape: tuple) -> jax.Array:
-    empty = jnp.zeros(shape, updates.dtype)
-    return _scatter_update(empty, indices, updates, how="add")
-
-
 def _bad_gather(inputs: Sequence[Any], options: dict) -> str | None:
     params, indices = inputs
     axis = options["axis"]
     place = f"axis {axis} of shape {params.shape}"
     return outside(indices, params.shape[axis], place)
-
-
-def _bad_gather_nd(inputs: Sequence[Any], options: dict) -> str | None:
-    params, indices = inputs
-    return outside_rows(indices, params.shape[options["batch_dims"] :])
 
 
 WHERE = Op("where", jnp.where, hint=_BROADCAST)
@@ -72,17 +46,6 @@ GATHER = Op(
     _gather,
     hint="`axis` and `batch_dims` must fit both shapes.",
     bad_index=_bad_gather,
-)
-GATHER_ND = Op("gather_nd", _gather_nd, bad_index=_bad_gather_nd)
-SCATTER_ND = Op(
-    "scatter_nd",
-    _scatter_nd,
-    bad_index=lambda inputs, options: outside_rows(inputs[0], options["shape"]),
-)
-SCATTER_UPDATE = Op(
-    "tensor_scatter_nd",
-    _scatter_update,
-    bad_index=lambda inputs, options: outside_rows(inputs[1], inputs[0].shape),
 )
 
 
@@ -152,14 +115,19 @@ def gather(
     x = params if params.__class__ is Tensor else convert(params, name="params")
     place = batch_dims if axis is None else axis
     place = place + x.ndim if place < 0 else place
-    at = _indices(indices, "indices")
+    at = indices_of(indices, "indices")
     if 0 <= place < x.ndim:
         check_indices(at, x.shape[place], "gather", f"axis {place} of shape {x.shape}")
     options = {"axis": place, "batch_dims": batch_dims}
     return call(GATHER, (x, at), options, (place, batch_dims))
 
 
-def _indices(indices: TensorLike, name: str) -> Any:
+def indices_of(indices: TensorLike, name: str) -> Any:
+    """Indices as a handle.
+
+    Raises:
+        ArgumentTypeError: for what is no array of integers.
+    """
     at = indices if indices.__class__ is Tensor else convert(indices, name=name)
     if not jnp.issubdtype(at.dtype, jnp.integer):
         raise ArgumentTypeError(
@@ -187,73 +155,6 @@ def check_indices(indices: Handle, length: int, name: str, place: str) -> None:
         )
 
 
-def gather_nd(
-    params: TensorLike,
-    indices: TensorLike,
-    batch_dims: int = 0,
-    name: str | None = None,
-) -> Tensor:
-    """Elements or slices of `params`; each row of `indices` is the place of one.
-
-    Shapes:
-        indices.shape[:-1] + params.shape[indices.shape[-1]:]
-    """
-    inputs = (convert(params, name="params"), _indices(indices, "indices"))
-    return call(GATHER_ND, inputs, {"batch_dims": batch_dims}, (batch_dims,))
-
-
-def scatter_nd(
-    indices: TensorLike, updates: TensorLike, shape: Any, name: str | None = None
-) -> Tensor:
-    """Zeros of `shape` with `updates` added at the places that `indices` name."""
-    wanted = sizes(shape, "shape")
-    inputs = (_indices(indices, "indices"), convert(updates, name="updates"))
-    return call(SCATTER_ND, inputs, {"shape": wanted}, wanted)
-
-
-def tensor_scatter_nd_update(
-    tensor: TensorLike,
-    indices: TensorLike,
-    updates: TensorLike,
-    name: str | None = None,
-) -> Tensor:
-    """`tensor` with `updates` at the places that the rows of `indices` name."""
-    return _scatter(tensor, indices, updates, "set")
-
-
-def tensor_scatter_nd_add(
-    tensor: TensorLike,
-    indices: TensorLike,
-    updates: TensorLike,
-    name: str | None = None,
-) -> Tensor:
-    """`tensor` with `updates` added at the places that the rows of `indices` name."""
-    return _scatter(tensor, indices, updates, "add")
-
-
-def _scatter(tensor: Any, indices: Any, updates: Any, how: str) -> Tensor:
-    x = convert(tensor, name="tensor")
-    inputs = (x, _indices(indices, "indices"), convert(updates, name="updates"))
-    return call(SCATTER_UPDATE, inputs, {"how": how}, (how,))
-
-
-def boolean_mask(
-    tensor: TensorLike, mask: TensorLike, axis: int | None = None, name: str = ""
-) -> Tensor:
-    """The slices of `tensor` where `mask` is true; the mask is read.
-
-    Args:
-        tensor: What to choose from.
-        mask: Booleans, of the shape of the axes from `axis` on.
-        axis: Where the mask begins. Default 0.
-        name: No effect.
-    """
-    x = convert(tensor, name="tensor")
-    place = axis or 0
-    before = (builtins.slice(None),) * (place % x.ndim if place < 0 else place)
-    return x[(*before, convert(mask, "bool", "mask"))]
-
-
 def slice(input_: TensorLike, begin: Any, size: Any, name: str | None = None) -> Tensor:
     """The part of `input_` that starts at `begin`; a size of -1 means all the rest."""
     starts, lengths = sizes(begin, "begin"), sizes(size, "size")
@@ -272,3 +173,125 @@ def slice(input_: TensorLike, begin: Any, size: Any, name: str | None = None) ->
         for start, length in zip(starts, lengths, strict=True)
     )
     return x[spans]
+
+
+def strided_slice(
+    input_: TensorLike,
+    begin: Any,
+    end: Any,
+    strides: Any = None,
+    begin_mask: int = 0,
+    end_mask: int = 0,
+    ellipsis_mask: int = 0,
+    new_axis_mask: int = 0,
+    shrink_axis_mask: int = 0,
+    var: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """What indexing with `begin[i]:end[i]:strides[i]` on each axis i gives.
+
+    Args:
+        input_: What to choose from.
+        begin: Where to start on each axis.
+        end: Where to stop.
+        strides: Distances, also negative ones. Default 1.
+        begin_mask: Bit i: from the start, whatever `begin[i]` is.
+        end_mask: Bit i: to the end.
+        ellipsis_mask: Bit i: `...` stands here.
+        new_axis_mask: Bit i: a new axis stands here.
+        shrink_axis_mask: Bit i: the element at `begin[i]`, without its axis.
+        var: No effect.
+        name: No effect.
+
+    Raises:
+        OutOfRangeError: for an element outside its axis, or for more axes than there
+            are.
+    """
+    starts, stops = sizes(begin, "begin"), sizes(end, "end")
+    steps = (1,) * len(starts) if strides is None else sizes(strides, "strides")
+    index: list[Any] = []
+    for place, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
+        bit = 1 << place
+        if ellipsis_mask & bit:
+            index.append(Ellipsis)
+        elif new_axis_mask & bit:
+            index.append(None)
+        elif shrink_axis_mask & bit:
+            index.append(start)
+        else:
+            first = None if begin_mask & bit else start
+            last = None if end_mask & bit else stop
+            index.append(builtins.slice(first, last, step))
+    return convert(input_, name="input_")[tuple(index)]
+
+
+def _unravel(indices: jax.Array, *, dims: tuple) -> jax.Array:
+    return jnp.stack(
+        [p.astype(indices.dtype) for p in jnp.unravel_index(indices, dims)]
+    )
+
+
+def _reverse_sequence(
+    x: jax.Array, lengths: jax.Array, *, seq_axis: int, batch_axis: int
+) -> jax.Array:
+    steps = jnp.arange(x.shape[seq_axis])
+    ends = lengths[:, None]
+    places = jnp.where(steps < ends, ends - 1 - steps, steps)
+    rows = jnp.moveaxis(x, (batch_axis, seq_axis), (0, 1))
+    turned = jax.vmap(lambda row, at: row[at])(rows, places)
+    return jnp.moveaxis(turned, (0, 1), (batch_axis, seq_axis))
+
+
+UNRAVEL_INDEX = Op("unravel_index", _unravel, is_differentiable=False)
+REVERSE_SEQUENCE = Op(
+    "reverse_sequence", _reverse_sequence, hint="Give one length for each row."
+)
+
+
+def unravel_index(indices: TensorLike, dims: Any, name: str | None = None) -> Tensor:
+    """The places in an array of shape `dims` of indices into it, flattened.
+
+    Shapes:
+        (...) -> (number of dims, ...)
+
+    Raises:
+        OutOfRangeError: for an index outside, where the indices are host data.
+    """
+    at, shape = indices_of(indices, "indices"), sizes(dims, "dims")
+    check_indices(at, int(np.prod(shape)), "unravel_index", f"shape {shape}")
+    return call(UNRAVEL_INDEX, (at,), {"dims": shape}, shape)
+
+
+def reverse_sequence(
+    input: TensorLike,
+    seq_lengths: TensorLike,
+    seq_axis: int | None = None,
+    batch_axis: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """Each row with its first `seq_lengths[row]` elements in reverse order.
+
+    Args:
+        input: Rows along `batch_axis`, elements along `seq_axis`.
+        seq_lengths: One length for each row.
+        seq_axis: Along which axis to reverse. Must be given.
+        batch_axis: Where the rows are. Default 0.
+        name: No effect.
+
+    Raises:
+        ArgumentError: without `seq_axis`, or if the axes are the same.
+        OutOfRangeError: for a length beyond the axis, where lengths are host data.
+    """
+    x = convert(input, name="input")
+    row = (batch_axis or 0) % max(x.ndim, 1)
+    if seq_axis is None or seq_axis % max(x.ndim, 1) == row:
+        raise ArgumentError(
+            f"reverse_sequence() needs a `seq_axis` other than `batch_axis` {row}; got "
+            f"{seq_axis}."
+        )
+    lengths = indices_of(seq_lengths, "seq_lengths")
+    place = seq_axis % x.ndim
+    limit = x.shape[place] + 1
+    check_indices(lengths, limit, "reverse_sequence", f"axis {place} of {x.shape}")
+    options = {"seq_axis": place, "batch_axis": row}
+    return call(REVERSE_SEQUENCE, (x, lengths), options, (place, row))

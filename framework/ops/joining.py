@@ -28,6 +28,8 @@ def _unstack(x: jax.Array, *, axis: int) -> list[jax.Array]:
 
 
 def _pad(x: jax.Array, fill: jax.Array, *, widths: tuple, mode: str) -> jax.Array:
+    if not widths:
+        return x  # jnp.pad does not take an empty list
     if mode == "constant":
         return jnp.pad(x, widths, constant_values=fill.astype(x.dtype))
     return jnp.pad(x, widths, mode=mode)

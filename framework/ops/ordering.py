@@ -1,6 +1,6 @@
 """Where the extremes are, and sorting."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,13 @@ from ..recording.tensor import Tensor, TensorLike, convert
 from .conversion import requested_dtype, sizes
 
 _DIRECTIONS = {"ASCENDING": False, "DESCENDING": True}
+
+
+class TopK(NamedTuple):
+    """The largest elements and where they stand."""
+
+    values: Tensor
+    indices: Tensor
 
 
 def _argmax(x: jax.Array, *, axis: int, dtype: Any) -> jax.Array:
@@ -32,8 +39,11 @@ def _sort(x: jax.Array, *, axis: int, descending: bool) -> jax.Array:
     return jnp.take_along_axis(x, order, axis)
 
 
-def _top_k(x: jax.Array, *, k: int) -> list[jax.Array]:
-    return list(jax.lax.top_k(x, k))
+def _top_k(x: jax.Array, *, k: int, dtype: Any) -> list[jax.Array]:
+    """0 and -0 are equal here, so that the first comes first; XLA ranks 0 higher."""
+    rank = jnp.where(x == 0, jnp.zeros_like(x), x)
+    _, places = jax.lax.top_k(jax.lax.stop_gradient(rank), k)
+    return [jnp.take_along_axis(x, places, -1), places.astype(dtype)]
 
 
 ARGMAX = Op("argmax", _argmax, is_differentiable=False)
@@ -111,12 +121,25 @@ def _ordered(op: Op, values: TensorLike, axis: int, direction: str) -> Tensor:
 
 
 def top_k(
-    input: TensorLike, k: int = 1, sorted: bool = True, name: str | None = None
-) -> list[Tensor]:
+    input: TensorLike,
+    k: int = 1,
+    sorted: bool = True,
+    index_type: Any = "int32",
+    name: str | None = None,
+) -> TopK:
     """The k largest elements along the last axis, and their indices.
 
+    Args:
+        input: What to choose from; of equal elements the first comes first.
+        k: How many. Default 1.
+        sorted: No effect: they are always sorted.
+        index_type: Dtype of the indices. Default int32.
+        name: No effect.
+
     Shapes:
-        (..., n) -> [(..., k), (..., k) int32]
+        (..., n) -> values (..., k), indices (..., k)
     """
     (count,) = sizes(k, "k")
-    return call(TOP_K, (convert(input, name="input"),), {"k": count}, (count,))
+    options = {"k": count, "dtype": requested_dtype(index_type, "index_type")}
+    given = convert(input, name="input")
+    return TopK(*call(TOP_K, (given,), options, tuple(options.values())))

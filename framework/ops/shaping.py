@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..recording.arithmetic import RESHAPE, TRANSPOSE
+from ..errors import ShapeError
+from ..recording.arithmetic import IDENTITY, RESHAPE, TRANSPOSE
 from ..recording.execution import call
 from ..recording.node import NOWHERE
 from ..recording.op import Op
@@ -130,3 +131,60 @@ def roll(input: TensorLike, shift: Any, axis: Any, name: str | None = None) -> T
     by, places = sizes(shift, "shift"), sizes(axis, "axis")
     x = convert(input, name="input")
     return call(ROLL, (x,), {"shift": by, "axis": places}, (by, places))
+
+
+newaxis = None
+"""A new axis of length 1, as an index: `x[:, jt.newaxis]`."""
+
+
+def shape_n(
+    input: Any, out_type: Any = "int32", name: str | None = None
+) -> list[Tensor]:
+    """The shapes of several Tensors."""
+    return [shape(part, out_type) for part in input]
+
+
+def ensure_shape(x: TensorLike, shape: Any, name: str | None = None) -> Tensor:
+    """`x` itself, if it has this shape.
+
+    Args:
+        x: What to check.
+        shape: Axis lengths, `None` where any will do; or `None` for any shape.
+        name: No effect.
+
+    Raises:
+        ShapeError: if it has another one.
+    """
+    given = convert(x, name="x")
+    if shape is not None:
+        wanted = tuple(None if n is None else sizes(n, "shape")[0] for n in shape)
+        if len(wanted) != given.ndim or any(
+            expected not in (None, length)
+            for expected, length in zip(wanted, given.shape, strict=True)
+        ):
+            raise ShapeError(
+                f"ensure_shape() expected shape {wanted}; got {given.shape}. "
+                "Reshape it, or write None where any length will do."
+            )
+    return call(IDENTITY, (given,))
+
+
+def broadcast_static_shape(shape_x: Any, shape_y: Any) -> tuple[int, ...]:
+    """The shape to which two shapes broadcast.
+
+    Raises:
+        ShapeError: if they do not.
+    """
+    first, second = sizes(shape_x, "shape_x"), sizes(shape_y, "shape_y")
+    try:
+        return np.broadcast_shapes(first, second)
+    except ValueError:
+        raise ShapeError(
+            f"Shapes {first} and {second} do not broadcast. From the last axis on, "
+            "lengths must be equal, or one of them 1."
+        ) from None
+
+
+def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
+    """`broadcast_static_shape` as an integer Tensor."""
+    return ShapeTensor(broadcast_static_shape(shape_x, shape_y))

@@ -7,15 +7,19 @@ results, and the node that it ends on is its structure.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import jax
 
 from ..errors import BodyError
 from . import execution
+from .arithmetic import ASSIGN
 from .merging import ADMIT
-from .node import NOWHERE, Handle, Node, Recording, current, nobody, record, resume
+from .node import NOWHERE, Handle, Recording, current, nobody, record, resume
 from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import TensorType, plain_type
+from .tensor import convert
 
 
 class Body(Recording):
@@ -145,24 +149,67 @@ def body_of(name: str) -> Iterator[Body]:
         resume(body.outer)
 
 
+def traced(
+    name: str,
+    function: Callable,
+    kinds: Sequence[TensorType] = (),
+    sources: Sequence[Handle] | None = None,
+) -> "tuple[Computation, Any]":
+    """Call a function on placeholders: what it computes, and how its results nest.
+
+    Args:
+        name: What messages call the function's caller.
+        function: Takes one placeholder for each of `kinds`.
+        kinds: Types of its arguments.
+        sources: The arguments themselves, if they may be read inside.
+    """
+    with body_of(name) as body:
+        result = function(*body.placeholders(kinds, sources))
+        flat, tree = jax.tree.flatten(result, is_leaf=is_handle)
+        results = [body.number(convert(leaf, name="result")) for leaf in flat]
+        return Computation(body, len(kinds), results), tree
+
+
+def is_handle(value: Any) -> bool:
+    """Whether a value is a Tensor or Variable: a leaf, whatever it holds."""
+    return isinstance(value, Handle)
+
+
 class Computation:
     """What a body computes, as a function of arrays.
 
-    Args:
-        node: The last call of the body.
-        inputs: Numbers of the values that come in.
-        outputs: Numbers of the values that go out.
+    Attributes:
+        key: Its structure, hashable: equal ones are one program.
+        types: Types of the results.
+        captured: What the function takes from around it, which are the last inputs.
+        assigned: Positions in `captured` of the variables that it assigns, whose new
+            values are the last outputs.
+        num_arguments, num_results: How many inputs come before those captured, and how
+            many outputs before the new values.
     """
 
-    def __init__(
-        self, node: Node | None, inputs: Sequence[int], outputs: Sequence[int]
-    ) -> None:
-        self.inputs = tuple(inputs)
-        self.outputs = tuple(outputs)
-        self.nodes = needed(node.path() if node else [], self.outputs)
+    def __init__(self, body: Body, num_arguments: int, results: Sequence[int]) -> None:
+        captured, written = body.captured(), body.assigned()
+        node = body.node
+        numbers = list(captured)
+        self._inputs = (*range(num_arguments), *numbers)
+        self._outputs = (*results, *written.values())
+        self._nodes = needed(node.path() if node else [], self._outputs)
+        types = node.types() if node else []
+        self.types = [plain_type(types[number]) for number in results]
+        self.captured = list(captured.values())
+        self.assigned = [numbers.index(number) for number in written]
+        self.num_arguments = num_arguments
+        self.num_results = len(results)
+        self.key = (node, self._inputs, self._outputs, num_arguments)
 
     def compute(self, *arrays: Any) -> list[Any]:
         """The values that go out, from those that come in."""
-        values = dict(zip(self.inputs, arrays, strict=True))
-        replay(self.nodes, values)
-        return [values[number] for number in self.outputs]
+        values = dict(zip(self._inputs, arrays, strict=True))
+        replay(self._nodes, values)
+        return [values[number] for number in self._outputs]
+
+    def assign(self, values: Sequence[Handle]) -> None:
+        """Give the variables that it assigns their new values, as recorded calls."""
+        for position, value in zip(self.assigned, values, strict=True):
+            execution.call(ASSIGN, (self.captured[position], value))

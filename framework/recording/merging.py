@@ -29,6 +29,8 @@ _Place = tuple[int, int]
 """A part, by its position, and a number in it."""
 
 _LEFT_OUT = -1
+_ENTRY = 16
+"""How many places an entry has at most: parts are merged again and again."""
 
 ADMIT = Op("watch", lambda *arrays: (), is_differentiable=False)
 """Brings a value into a recording that no call has taken yet."""
@@ -161,7 +163,10 @@ def _merge(
 ) -> Merged:
     wires = _wires(parts)
     wanted = None if only is None else _wanted_in(parts, only)
-    root = roots.find(recording.settings) if recording.settings else recording.start()
+    if not recording.settings:
+        recording.start()
+    entry = tuple([place for part in parts for place in part.entry])[:_ENTRY]
+    root = roots.find(recording.settings, entry)
     key = (
         root,
         tuple([part.node for part in parts]),
@@ -174,6 +179,7 @@ def _merge(
         plan = _plans.add(key, _Planner(root, parts, wires, wanted).plan())
     whole = Recording(recording.depth)
     whole.settings = recording.settings
+    whole.entry = entry
     whole.task = recording.task
     whole.node = plan.node
     whole.has_settled = bool(plan.settled)

@@ -22,7 +22,7 @@ from typing import Any
 from .. import config
 from .op import Op, concrete_classes
 from .signature import TensorType, plain_type, settings
-from .site import user_site
+from .site import Entry, user_site
 from .snapshot import Snapshot
 
 _MAX_NODES = 200_000
@@ -172,22 +172,28 @@ class Node:
 
 
 class _Roots:
-    """The first node of each setting, forgotten when the tree has grown too large."""
+    """The first node of each setting, forgotten when the tree has grown too large.
+
+    What a tape covers has a root for each place where a tape is entered, so that two
+    loops of the same structure have nodes, and with them lines, of their own. Programs
+    are found by structure: they share these.
+    """
 
     def __init__(self) -> None:
-        self.by_settings: dict[tuple, Node] = {}
+        self.by_settings: dict[tuple, tuple[Node, Entry]] = {}
         self.count = 0
 
-    def find(self, key: tuple) -> Node:
-        """The root for recordings under these settings."""
+    def find(self, key: tuple, entry: Entry = ()) -> Node:
+        """The root for recordings under these settings, entered at these lines."""
         if self.count > _MAX_NODES:
             self.clear()
-        return self.by_settings.get(key) or self._plant(key)
-
-    def _plant(self, key: tuple) -> Node:
         if config.switches.checks:  # every call is to know its own line
             return Node()
-        return self.by_settings.setdefault(key, Node())
+        name = (key, *[(id(code), offset) for code, offset in entry])
+        found = self.by_settings.get(name)
+        if found is None:  # the entry stays beside it, so that no `id` is reused
+            found = self.by_settings.setdefault(name, (Node(), entry))
+        return found[0]
 
     def clear(self) -> None:
         """Forget all paths; recordings that are under way keep theirs."""
@@ -239,6 +245,7 @@ class Segment(_Numbering):
         "__weakref__",
         "_known",
         "_others",
+        "entry",
         "held",
         "node",
         "origins",
@@ -254,6 +261,7 @@ class Segment(_Numbering):
         self.node = recording.node
         self.serial = recording.serial
         self.settings = recording.settings
+        self.entry = recording.entry
         values = recording.values
         self.owners = recording.owners
         self.values = {number: values[number] for number in self.owners}
@@ -309,6 +317,8 @@ class Recording(_Numbering):
         writes: Variables assigned here, by `id`, with the number of their value.
         taps: All numbers that were read from a variable, where more than one.
         origins: For arguments that a live tape knows: where it recorded them.
+        entry: Where the tape was entered that it began under; part of its place in the
+            tree, for the lines in messages.
         depth: How many tapes and regions are open; calls are recorded while any is.
         tapes: Weak references to the tapes that cover some of these calls.
         task: The asyncio task it belongs to, if one was running.
@@ -325,6 +335,7 @@ class Recording(_Numbering):
 
     __slots__ = (
         "depth",
+        "entry",
         "failure",
         "guard",
         "has_settled",
@@ -359,6 +370,7 @@ class Recording(_Numbering):
         self.writes: dict[int, tuple[Handle, int]] = {}
         self.taps: dict[int, list[int]] = {}
         self.origins: dict[int, tuple[Segment, int]] = {}
+        self.entry: Entry = ()
         self.depth = depth
         self.tapes: list[weakref.ref] = []
         self.settings: tuple = ()
@@ -374,7 +386,7 @@ class Recording(_Numbering):
     def start(self) -> Node:
         """Settle the settings that the calls of this recording obey."""
         self.settings = settings()
-        self.node = roots.find(self.settings)
+        self.node = roots.find(self.settings, self.entry)
         return self.node
 
     def admit(self, handle: Handle) -> int | TensorType:

@@ -92,6 +92,20 @@ def _between(
     return f"({text})" if text else ""
 
 
+Entry = tuple[tuple[CodeType, int], ...]
+"""Places in code, innermost first: where something was entered, and its callers."""
+
+
+def callers(level: int, count: int) -> Entry:
+    """The place `level` frames up, and those that called it, `count` in all."""
+    frame = sys._getframe(level)
+    found = [(frame.f_code, frame.f_lasti)]
+    while len(found) < count and frame.f_back is not None:
+        frame = frame.f_back
+        found.append((frame.f_code, frame.f_lasti))
+    return tuple(found)
+
+
 def user_site() -> Site:
     """The innermost line on the stack that is outside this package."""
     layers: list[str] = []
@@ -119,6 +133,19 @@ def is_inside(room: str) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def reading_site() -> Site:
+    """The innermost line on the stack outside this package, JAX and NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        name = frame.f_globals.get("__name__", "").split(".")[0]
+        is_ours = file.startswith(_PACKAGE + os.sep) and not file.startswith(_OUTSIDE)
+        if not is_ours and name not in ("jax", "jaxlib", "numpy"):
+            break
+        frame = frame.f_back
+    return Site(frame.f_code, frame.f_lasti)
 
 
 def user_level() -> int:

@@ -9,7 +9,7 @@ import pytest
 from jax.test_util import check_grads
 
 import jaxtape as jt
-from jaxtape.framework.errors import ArgumentError, OutOfRangeError, ShapeError
+from jaxtape.framework.errors import OutOfRangeError, ShapeError
 from tests.compile_counter import count_compiles
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [1e4, 0.0, -1e4]], np.float32)
@@ -95,10 +95,9 @@ def test_what_tensorflow_lacks_is_jax_s(name):
     np.testing.assert_allclose(ours, getattr(jax.nn, name)(x), rtol=1e-6)
 
 
-def test_embedding_lookup_takes_no_max_norm():
-    assert jt.nn.embedding_lookup(LOGITS, [1]).shape == (1, 3)
-    with pytest.raises(ArgumentError, match=r"got 2\.0"):
-        jt.nn.embedding_lookup(LOGITS, [1], max_norm=2.0)
+def test_embedding_lookup_scales_long_rows_down():
+    found = jt.nn.embedding_lookup([[3.0, 4.0], [0.3, 0.4]], [1, 0], max_norm=1.0)
+    np.testing.assert_allclose(found, [[0.3, 0.4], [0.6, 0.8]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -1,0 +1,1 @@
+"""What `jt.nn` is made of: activations, losses, statistics, convolution, pooling."""

@@ -1,0 +1,162 @@
+"""Rows of what works on each element alone, and of two operands."""
+
+import numpy as np
+from scipy import special
+
+import jaxtape as jt
+from tests.op_rows.row import elementwise, given, positive, real, row, stepwise, within
+
+X = real(2, 3)
+P = positive(2, 3)
+UNIT = within(-0.83, 0.77, 2, 3)
+Z = given([[True, False, True], [False, False, True]])
+FLAGS = given([[True, True, False], [False, True, False]])
+NO_HALF = {"half": "JAX has no complex numbers of half precision"}
+
+
+def log_sigmoid(x):
+    return -np.logaddexp(0, -x)
+
+
+UNARY = [
+    elementwise("abs", np.abs, X),
+    elementwise("math.acos", np.arccos, UNIT),
+    elementwise("math.acosh", np.arccosh, within(1.3, 3.1, 2, 3), rounds=2),
+    elementwise("math.asin", np.arcsin, UNIT),
+    elementwise("math.asinh", np.arcsinh, X, rounds=2),
+    elementwise("math.atan", np.arctan, X),
+    elementwise("math.atanh", np.arctanh, UNIT, rounds=2),
+    elementwise("cos", np.cos, X),
+    elementwise("math.cosh", np.cosh, X),
+    elementwise("math.digamma", special.digamma, P, rounds=2),
+    elementwise("math.erf", special.erf, X),
+    elementwise("math.erfc", special.erfc, X),
+    elementwise("math.erfinv", special.erfinv, UNIT),
+    elementwise("exp", np.exp, X),
+    elementwise("math.expm1", np.expm1, X),
+    elementwise("math.lgamma", special.gammaln, P, rounds=2),
+    elementwise("math.log", np.log, P),
+    elementwise("math.log1p", np.log1p, UNIT),
+    elementwise("math.log_sigmoid", log_sigmoid, X),
+    elementwise("negative", np.negative, X),
+    elementwise("math.reciprocal", np.reciprocal, P),
+    elementwise("math.rsqrt", lambda x: 1 / np.sqrt(x), P),
+    elementwise("sigmoid", special.expit, X),
+    elementwise("sign", np.sign, X),
+    elementwise("sin", np.sin, X),
+    elementwise("math.sinh", np.sinh, X),
+    elementwise("math.softplus", lambda x: np.logaddexp(0, x), X),
+    elementwise("sqrt", np.sqrt, P),
+    elementwise("square", np.square, X),
+    elementwise("math.tan", np.tan, UNIT),
+    elementwise("tanh", np.tanh, X),
+    elementwise("identity", lambda x: x, X),
+    stepwise("math.ceil", np.ceil, X),
+    stepwise("floor", np.floor, X),
+    stepwise("math.rint", np.rint, X),
+    stepwise("round", np.round, X),
+    stepwise("math.is_finite", np.isfinite, X, dtype="bool"),
+    stepwise("math.is_inf", np.isinf, X, dtype="bool"),
+    stepwise("math.is_nan", np.isnan, X, dtype="bool"),
+    stepwise("stop_gradient", lambda x: x, X),
+]
+
+COMPLEX = [
+    elementwise(
+        "math.complex",
+        lambda x, y: x + 1j * y,
+        X,
+        real(2, 3),
+        dtype="complex64",
+        exceptions=NO_HALF,
+    ),
+    elementwise(
+        "math.angle",
+        lambda x, y: np.arctan2(y, x),
+        X,
+        P,
+        call=lambda op, x, y: op(jt.math.complex(x, y)),
+        exceptions=NO_HALF,
+    ),
+    elementwise(
+        "math.conj",
+        lambda x, y: x - 1j * y,
+        X,
+        P,
+        call=lambda op, x, y: op(jt.math.complex(x, y)),
+        dtype="complex64",
+        exceptions=NO_HALF,
+    ),
+    elementwise(
+        "math.imag",
+        lambda x, y: x + y,
+        X,
+        P,
+        call=lambda op, x, y: op(jt.math.complex(x * y, x + y)),
+        exceptions=NO_HALF,
+    ),
+    elementwise(
+        "math.real",
+        lambda x, y: x * y,
+        X,
+        P,
+        call=lambda op, x, y: op(jt.math.complex(x * y, x + y)),
+        exceptions=NO_HALF,
+    ),
+    elementwise("math.conj", lambda x: x, X, way="of a real number"),
+]
+
+BINARY = [
+    elementwise("add", np.add, X, real(2, 3)),
+    row("add", np.add, X, real(3), empty=[(0, 3), (3,)], scalar=[(), ()], way="rows"),
+    elementwise("subtract", np.subtract, X, real(2, 3)),
+    elementwise("multiply", np.multiply, X, real(2, 3)),
+    elementwise("divide", np.divide, X, P),
+    elementwise("maximum", np.maximum, X, within(-1.71, 2.02, 2, 3)),
+    elementwise("minimum", np.minimum, X, within(-1.71, 2.02, 2, 3)),
+    elementwise("pow", np.power, P, X, rounds=2),
+    elementwise(
+        "pow", lambda x: x**3, X, call=lambda op, x: op(x, 3), rounds=2, way="by an int"
+    ),
+    elementwise("math.atan2", np.arctan2, X, P),
+    elementwise("math.divide_no_nan", np.divide, X, P),
+    elementwise(
+        "math.divide_no_nan",
+        lambda x: x * 0,
+        X,
+        call=lambda op, x: op(x, 0.0),
+        way="by 0",
+    ),
+    elementwise("math.floormod", np.mod, X, P, rounds=2),
+    elementwise("math.squared_difference", lambda x, y: (x - y) ** 2, X, P, rounds=3),
+    elementwise("math.xlogy", special.xlogy, X, P, rounds=2),
+    elementwise(
+        "add_n",
+        lambda x, y: x + 2 * y,
+        X,
+        real(2, 3),
+        call=lambda op, x, y: op([x, y, y]),
+        rounds=2,
+    ),
+    stepwise("math.floordiv", np.floor_divide, X, P),
+]
+
+COMPARISONS = [
+    stepwise(name, function, X, real(2, 3), dtype="bool")
+    for name, function in (
+        ("equal", np.equal),
+        ("not_equal", np.not_equal),
+        ("less", np.less),
+        ("less_equal", np.less_equal),
+        ("greater", np.greater),
+        ("greater_equal", np.greater_equal),
+    )
+]
+LOGIC = [
+    stepwise("logical_and", np.logical_and, Z, FLAGS, dtype="bool"),
+    stepwise("logical_or", np.logical_or, Z, FLAGS, dtype="bool"),
+    stepwise("logical_xor", np.logical_xor, Z, FLAGS, dtype="bool"),
+    stepwise("logical_not", np.logical_not, Z, dtype="bool"),
+]
+
+ROWS = [*UNARY, *COMPLEX, *BINARY, *COMPARISONS, *LOGIC]

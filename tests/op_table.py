@@ -1,0 +1,68 @@
+"""The table of ops: every op of `jt` has a row, from which the tests are made.
+
+The rows are in `tests/op_rows/`, a file for each kind. What is no op is named below.
+"""
+
+import types
+
+import jaxtape as jt
+from tests.op_rows import (
+    activations,
+    choosing,
+    elementwise,
+    nn,
+    products,
+    reductions,
+    shaping,
+)
+
+ROWS = [
+    *elementwise.ROWS,
+    *reductions.ROWS,
+    *shaping.ROWS,
+    *choosing.ROWS,
+    *products.ROWS,
+    *nn.ROWS,
+    *activations.ROWS,
+]
+SPACES = {
+    "jt": jt,
+    "jt.math": jt.math,
+    "jt.linalg": jt.linalg,
+    "jt.nn": jt.nn,
+    "jt.activations": jt.activations,
+}
+"""The namespaces whose functions are ops."""
+
+_TYPES = "a class or a type, not an op"
+_INSIDE = "what the file of the namespace works with"
+_TOOLS = "it computes no Tensor from Tensors"
+NOT_OPS = {
+    **dict.fromkeys(
+        ("GradientTape", "Input", "Layer", "Model", "Module", "Sequential"), _TYPES
+    ),
+    **dict.fromkeys(("Tensor", "Variable"), _TYPES),
+    **dict.fromkeys(("Any", "ArgumentError", "Callable"), _INSIDE),
+    **dict.fromkeys(("Op", "OutOfRangeError", "TensorLike"), _INSIDE),
+    **dict.fromkeys(("binary", "call", "check_indices", "convert"), _INSIDE),
+    **dict.fromkeys(("of_two", "partner", "stepwise", "unary"), _INSIDE),
+    **dict.fromkeys(("as_dtype", "device", "op", "pad_batch", "sync"), _TOOLS),
+    **dict.fromkeys(("show_under", "show_versions"), _TOOLS),
+    **dict.fromkeys(("deserialize", "get", "serialize"), _TOOLS),
+    "eig": "jnp's has no derivative of vectors; eigvals has a row",
+    "get_scaled_dot_general_config": _TOOLS,
+    "scaled_dot_general": "takes configs of 8-bit formats that few devices have",
+    "scaled_matmul": "takes operands in 8-bit formats that few devices have",
+}
+"""Names in these namespaces that stand for no op, each with the reason."""
+
+
+def public_callables() -> dict[str, object]:
+    """Every callable that these namespaces show, by its path."""
+    found = {}
+    for space, module in SPACES.items():
+        for name in dir(module):
+            value = None if name.startswith("_") else getattr(module, name)
+            if callable(value) and not isinstance(value, types.ModuleType):
+                found[f"{space}.{name}"] = value
+    return found
