@@ -159,7 +159,7 @@ class Covering:
                 self._watched[id(handle)] = (handle, segment, since)
         if goes_on and self._is_active and after is not None:
             if not after.entry:
-                after.entry = (*self._entry, user_site())
+                after.entry = (*self._entry, user_site()[:2])
             self._open(after)
 
     def _move(self, merged: Merged) -> None:
