@@ -122,23 +122,23 @@ def _neutral(name: str, dtype: Any) -> Any:
     return np.asarray(bounds.min if name == "max" else bounds.max, dtype)
 
 
-def _bad_id(inputs: Sequence[Any], options: dict) -> str | None:
-    """What a debugging run says of an id; negative ones belong nowhere."""
+def _bad_segment(inputs: Sequence[Any], options: dict) -> str | None:
+    """What a debugging run says of ids; negative ones belong nowhere."""
     count = options["count"]
-    return outside(inputs[1], count, f"{count} segments", np.iinfo(np.int32).min)
+    return outside(inputs[1], count, f"{count} segments", lowest=None)
 
 
 _HINT = "The shape of the ids must be that of the first axes of the data."
 _UNSORTED = "unsorted_segment_"
-UNSORTED_SUM = Op(f"{_UNSORTED}sum", _sum, hint=_HINT, bad_index=_bad_id)
-UNSORTED_MEAN = Op(f"{_UNSORTED}mean", _mean, hint=_HINT, bad_index=_bad_id)
-UNSORTED_SQRT_N = Op(f"{_UNSORTED}sqrt_n", _sqrt_n, hint=_HINT, bad_index=_bad_id)
-UNSORTED_PROD = Op(f"{_UNSORTED}prod", _prod, hint=_HINT, bad_index=_bad_id)
+UNSORTED_SUM = Op(f"{_UNSORTED}sum", _sum, hint=_HINT, bad_index=_bad_segment)
+UNSORTED_MEAN = Op(f"{_UNSORTED}mean", _mean, hint=_HINT, bad_index=_bad_segment)
+UNSORTED_SQRT_N = Op(f"{_UNSORTED}sqrt_n", _sqrt_n, hint=_HINT, bad_index=_bad_segment)
+UNSORTED_PROD = Op(f"{_UNSORTED}prod", _prod, hint=_HINT, bad_index=_bad_segment)
 UNSORTED_MAX = Op(
-    f"{_UNSORTED}max", _extreme("max", False), hint=_HINT, bad_index=_bad_id
+    f"{_UNSORTED}max", _extreme("max", False), hint=_HINT, bad_index=_bad_segment
 )
 UNSORTED_MIN = Op(
-    f"{_UNSORTED}min", _extreme("min", False), hint=_HINT, bad_index=_bad_id
+    f"{_UNSORTED}min", _extreme("min", False), hint=_HINT, bad_index=_bad_segment
 )
 # Where ids are sorted, a segment without rows is 0, or 1 for products.
 SUM = Op("segment_sum", _sum, hint=_HINT)
