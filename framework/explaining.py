@@ -7,7 +7,8 @@ said; a source that it does not depend on may have left the tape where it was re
 Lines are those of `Node.site`: a loop that makes the same calls again shares the nodes,
 so a line is the first that made this call after the same calls before it, under the
 same `with` statement and from the same callers (`Recording.entry`). Two branches inside
-one `with` block that record the very same calls share the line of the first.
+one `with` block, or two functions called from one line, that record the very same calls
+share the line of the first; under `jt.debug.enable()` they do not.
 """
 
 import threading
@@ -55,14 +56,26 @@ class _Arrival(NamedTuple):
 
 
 def explain(
-    history: History, targets: Sequence[Handle], sources: Sequence[Handle]
+    history: History,
+    targets: Sequence[Handle],
+    sources: Sequence[Handle],
+    with_connected: bool = True,
 ) -> str:
-    """A line for each target and source: why it is `None`, or how it is connected."""
+    """A line for each target and source: why it is `None`, or how it is connected.
+
+    Args:
+        history: What the tape recorded.
+        targets: What is differentiated.
+        sources: What by.
+        with_connected: Whether pairs that have a derivative get a line. Default true.
+    """
     lines = []
     for target in targets:
         goals = history.numbers_of(target)
         for source in sources:
             reason = find_reason(history, [target], goals, source)
+            if reason.is_connected and not with_connected:
+                continue
             said = f"The gradient of {_name(target)} by {_name(source)} is "
             said += "connected: " if reason.is_connected else "None: "
             lines.append(f"{said}{reason.said}. {reason.fix}".rstrip())
