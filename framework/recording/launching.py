@@ -139,7 +139,7 @@ def _launch_here(
         slot.asked = frozenset(alive)
         _launch_op_by_op(recording, slot, alive, handles)
         return
-    compiling = Compiling(recording, slot.path, alive, demand)
+    compiling = Compiling(recording, alive, demand)
     start = time.perf_counter()
     with compiling:
         program = slot.compile(recording, alive, demand)
