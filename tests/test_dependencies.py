@@ -31,6 +31,7 @@ ORDER = {
         ("devices", "sync", "batching"),
         ("variable",),
         ("history",),
+        ("stops",),
         ("coverage", "requests", "explaining", "drawing"),
         ("tape", "forward"),
         ("gradients_check", "custom_gradient", "recomputation", "branching"),
