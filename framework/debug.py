@@ -67,6 +67,18 @@ def disable() -> None:
     _set(_Mode(False, "auto", usual.pending_nodes, usual.merged_segments))
 
 
+def enable_check_numerics(
+    stack_height_limit: int = 30, path_length_limit: int = 50
+) -> None:
+    """TensorFlow's name of `enable`; the limits have no effect."""
+    enable()
+
+
+def disable_check_numerics() -> None:
+    """TensorFlow's name of `disable`."""
+    disable()
+
+
 def is_enabled() -> bool:
     """Whether `enable` is in force."""
     return config.switches.checks
