@@ -130,7 +130,8 @@ trace = unary(
 )
 tensor_diag = unary(
     Op("tensor_diag", _tensor_diag),
-    "Zeros of shape x.shape + x.shape, with x[i, ...] at [i, ..., i, ...].",
+    "Zeros, with each element [i, ...] of the input at [i, ..., i, ...].",
+    "diagonal",
 )
 tensor_diag_part = unary(
     Op(
@@ -138,7 +139,8 @@ tensor_diag_part = unary(
         _tensor_diag_part,
         hint="The second half of the axes must be as long as the first.",
     ),
-    "The elements x[i, ..., i, ...], which undoes `tensor_diag`.",
+    "The elements at [i, ..., i, ...], which undoes `tensor_diag`.",
+    "input",
 )
 
 

@@ -22,6 +22,13 @@ def _lbeta(x: jax.Array) -> jax.Array:
     return jnp.sum(log_gammas, -1) - special.gammaln(jnp.sum(x, -1))
 
 
+def _polygamma(order: jax.Array, x: jax.Array) -> jax.Array:
+    """NaN for an order that is no whole number; JAX takes integers only."""
+    whole = jnp.floor(order)
+    found = special.polygamma(whole.astype(jnp.int32), x)
+    return jnp.where(whole == order, found, jnp.nan).astype(x.dtype)
+
+
 def _polyval(x: jax.Array, *coefficients: jax.Array) -> jax.Array:
     """Horner's scheme, the highest power first."""
     total = jnp.zeros_like(x)
@@ -43,7 +50,7 @@ ndtri = unary(
 )
 IGAMMA = of_two("igamma", special.gammainc)
 IGAMMAC = of_two("igammac", special.gammaincc)
-POLYGAMMA = of_two("polygamma", special.polygamma)
+POLYGAMMA = of_two("polygamma", _polygamma)
 ZETA = of_two("zeta", special.zeta)
 BETAINC = Op("betainc", special.betainc, hint="The three must broadcast to one shape.")
 POLYVAL = Op("polyval", _polyval, hint="The coefficients must broadcast to x.")

@@ -1,0 +1,44 @@
+"""The less common ops against the answers of TensorFlow in `functions.json`."""
+
+import numpy as np
+import pytest
+
+from tests.framework.ops.test_goldens import (
+    check_case,
+    decode,
+    function_of,
+)
+from tests.golden_values import golden
+
+CASES = {case["name"]: case for case in golden("functions")["cases"]}
+
+# Where TensorFlow is wrong by its own documentation, or not finite where we are.
+VALUE_DIFFERS = {}
+GRADIENT_DIFFERS = {
+    "tf.dynamic_stitch([[0, 2], [1, 2]], [x, y])": "counts a row that was overwritten",
+    "nn.weighted_cross_entropy_with_logits": "0 at the logit 0; ours is the slope",
+    "nn.log_poisson_loss #2": "NaN by a target of 0; ours is the slope",
+}
+# Sums of up to a hundred products, in another order.
+TOLERANCE = {"nn.": 2e-5, "linalg.": 2e-5, "tf.": 3e-5, "math.": 5e-6}
+
+
+def tolerance_of(name):
+    return next((t for start, t in TOLERANCE.items() if name.startswith(start)), 2e-6)
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if "value" in c])
+def test_value_and_gradient_are_those_of_tensorflow(name):
+    has_gradient = name not in GRADIENT_DIFFERS
+    check_case(CASES[name], tolerance_of(name), name not in VALUE_DIFFERS, has_gradient)
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if "error" in c])
+def test_what_tensorflow_refuses_is_refused(name):
+    case = CASES[name]
+    with pytest.raises((ValueError, IndexError)):
+        function_of(case)(*decode(case["arguments"], np.asarray), **case["keywords"])
+
+
+def test_every_exception_names_a_case():
+    assert set(VALUE_DIFFERS) | set(GRADIENT_DIFFERS) <= set(CASES)
