@@ -36,7 +36,7 @@ INDEXING = [
             x, [1, 0], [2, 0], [1, -2], begin_mask=2, end_mask=2, shrink_axis_mask=1
         ),
         empty=Edge([(2, 0)], shape=(0,)),
-        scalar=refused("axes|axis", ()),
+        scalar=refused("Too many indices: 2", ()),
     ),
     row(
         "reverse_sequence",

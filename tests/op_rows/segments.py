@@ -142,7 +142,7 @@ COUNTING = [
     ),
     row(
         "unique",
-        lambda x: [x[[0, 1, 3]], [0, 1, 0, 2]],
+        lambda x: [x[[0, 1, 3]], np.array([0, 1, 0, 2])],
         given(np.array([1.5, -2.0, 1.5, 0.5])),
         empty=Edge([(0,)], shape=[(0,), (0,)]),
         scalar=refused("unique.. needs a vector", ()),
@@ -152,7 +152,7 @@ COUNTING = [
     ),
     row(
         "unique_with_counts",
-        lambda x: [x[[0, 1, 3]], [0, 1, 0, 2], [2, 1, 1]],
+        lambda x: [x[[0, 1, 3]], np.array([0, 1, 0, 2]), np.array([2, 1, 1])],
         given(np.array([1.5, -2.0, 1.5, 0.5])),
         empty=Edge([(0,)], shape=[(0,), (0,), (0,)]),
         scalar=refused("unique_with_counts.. needs a vector", ()),
