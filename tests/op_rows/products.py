@@ -149,8 +149,9 @@ LINALG = [
         call=lambda op, x: (lambda s, u, v: [s, u * u, v * v])(*op(x)),
         empty=Edge([(0, 3, 3)], shape=[(0, 3), (0, 3, 3), (0, 3, 3)]),
         exceptions=NO_HALF,
+        is_slow=True,
     ),
-    matrices("linalg.pinv", np.linalg.pinv, exceptions=NO_HALF),
+    matrices("linalg.pinv", np.linalg.pinv, exceptions=NO_HALF, is_slow=True),
     matrices(
         "linalg.matrix_power",
         lambda x: np.linalg.matrix_power(x, 3),
@@ -161,7 +162,7 @@ LINALG = [
         lambda x: np.sqrt(np.sum(x * x, (-1, -2))),
         rounds=4,
     ),
-    matrices("linalg.cond", np.linalg.cond, exceptions=NO_HALF),
+    matrices("linalg.cond", np.linalg.cond, exceptions=NO_HALF, is_slow=True),
     matrices(
         "linalg.matrix_rank",
         np.linalg.matrix_rank,
@@ -178,6 +179,7 @@ LINALG = [
         scalar=refused("qr", ()),
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     row(
         "linalg.lstsq",
@@ -188,6 +190,7 @@ LINALG = [
         scalar=refused("lstsq", (), ()),
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     row(
         "linalg.solve",
@@ -253,6 +256,7 @@ LINALG = [
         scalar=refused("reshape", ()),
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     row(
         "linalg.tensorsolve",
@@ -263,6 +267,7 @@ LINALG = [
         scalar=[(), ()],
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     matrices(
         "linalg.eigvals",
@@ -273,6 +278,7 @@ LINALG = [
             **NO_HALF,
             "second order": "JAX differentiates no eigenvectors of such matrices",
         },
+        is_slow=True,
     ),
 ]
 
@@ -323,7 +329,7 @@ SOLVING = [
         empty=[(0, 0)],
         scalar=Edge([()], shape=()),
     ),
-    matrices("linalg.expm", scipy.linalg.expm, exceptions=NO_HALF),
+    matrices("linalg.expm", scipy.linalg.expm, exceptions=NO_HALF, is_slow=True),
     matrices(
         "linalg.lu",
         lambda x: [scipy.linalg.lu_factor(x)[0], np.arange(3)],

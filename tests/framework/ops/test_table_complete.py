@@ -42,3 +42,12 @@ def test_no_two_rows_have_the_same_name():
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_every_row_names_a_public_op(row):
     assert f"jt.{row.name}" in PUBLIC
+
+
+CLAIMS = {"gradient", "second order", "dtype", "half", "float16"}
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.exceptions], ids=str)
+def test_every_exception_is_from_a_known_claim_and_has_a_reason(row):
+    assert set(row.exceptions) <= CLAIMS
+    assert all(len(reason) > 10 for reason in row.exceptions.values())
