@@ -10,6 +10,7 @@ from . import optimizers as optimizers
 from . import regularizers as regularizers
 from .framework import activations as activations
 from .framework import config as config
+from .framework import debug as debug
 from .framework import errors as errors
 from .framework import initializers as initializers
 from .framework import linalg as linalg
@@ -18,6 +19,11 @@ from .framework import nn as nn
 from .framework import numpy as numpy
 from .framework import random as random
 from .framework.batching import pad_batch as pad_batch
+from .framework.branching import case as case
+from .framework.branching import cond as cond
+from .framework.branching import switch_case as switch_case
+from .framework.custom_gradient import custom_gradient as custom_gradient
+from .framework.custom_gradient import grad_pass_through as grad_pass_through
 from .framework.devices import device as device
 from .framework.dtypes import as_dtype as as_dtype
 from .framework.dtypes import bfloat16 as bfloat16
@@ -38,10 +44,18 @@ from .framework.dtypes import uint16 as uint16
 from .framework.dtypes import uint32 as uint32
 from .framework.dtypes import uint64 as uint64
 from .framework.faces import show_under
+from .framework.forward import ForwardAccumulator as ForwardAccumulator
+from .framework.gradients_check import gradients_check as gradients_check
 from .framework.layer import Layer as Layer
 from .framework.lifting import op as op
 from .framework.linalg import eig as eig
 from .framework.linalg import eigvals as eigvals
+from .framework.looping import foldl as foldl
+from .framework.looping import foldr as foldr
+from .framework.looping import map_fn as map_fn
+from .framework.looping import scan as scan
+from .framework.looping import vectorized_map as vectorized_map
+from .framework.looping import while_loop as while_loop
 from .framework.math import acos as acos
 from .framework.math import acosh as acosh
 from .framework.math import asin as asin
@@ -180,10 +194,14 @@ from .framework.ops import unstack as unstack
 from .framework.ops import where as where
 from .framework.ops import zeros as zeros
 from .framework.ops import zeros_like as zeros_like
+from .framework.recomputation import recompute_grad as recompute_grad
 from .framework.recording.tensor import Tensor as Tensor
 from .framework.sequential import Sequential as Sequential
 from .framework.sync import sync as sync
 from .framework.tape import GradientTape as GradientTape
+from .framework.unconnected_gradients import (
+    UnconnectedGradients as UnconnectedGradients,
+)
 from .framework.variable import Variable as Variable
 from .framework.versions import __version__ as __version__
 from .framework.versions import show_versions as show_versions

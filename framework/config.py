@@ -52,10 +52,11 @@ class Bounds:
 
 @dataclasses.dataclass
 class Switches:
-    """How recordings run; see `execution` and `safe_steps`."""
+    """How recordings run; see `execution`, `safe_steps` and `jt.debug.enable`."""
 
     execution: str = "auto"
     safe_steps: bool = False
+    checks: bool = False
 
 
 bounds = Bounds()

@@ -4,6 +4,8 @@ Each is also the builtin class that a user would catch, so `except ValueError` k
 working in a script that came from TensorFlow.
 """
 
+from typing import Any
+
 
 class JaxtapeError(Exception):
     """Base of every error that jaxtape raises on its own account."""
@@ -37,5 +39,30 @@ class TapeError(JaxtapeError, RuntimeError):
     """A tape was asked for something that it can no longer give."""
 
 
+class GradientError(JaxtapeError, ValueError):
+    """A gradient is not what finite differences say."""
+
+
+class NonFiniteError(JaxtapeError, FloatingPointError):
+    """A call made a NaN or an infinity in a debugging run.
+
+    Args:
+        message: What was found, as a text.
+        report: The same as an object, a `NonFinite`.
+    """
+
+    def __init__(self, message: str, report: Any = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class BodyError(JaxtapeError, RuntimeError):
+    """A function that is recorded as one call asked for a value it has not got."""
+
+
 class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
+
+
+class UnconnectedError(JaxtapeError, ValueError):
+    """A strict tape was asked for a gradient that does not exist."""

@@ -12,6 +12,7 @@ from typing import Any
 _NAMESPACES = (
     "activations",
     "config",
+    "debug",
     "errors",
     "initializers",
     "linalg",

@@ -17,6 +17,7 @@ from .module import Module, refuse_unknown
 from .recording import execution
 from .recording.node import Handle, current
 from .recording.op import ArrayClass
+from .recording.site import layer_calls
 from .recording.tensor import Tensor, TensorLike, convert, from_array
 from .variable import Variable
 
@@ -316,6 +317,9 @@ class Layer(Module):
             variable._check_dtype(value)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+
+layer_calls.add(Layer.__call__.__code__)
 
 
 @functools.cache

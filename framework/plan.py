@@ -1,6 +1,7 @@
 """Plans: how a lifted function is called with one structure of arguments."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
@@ -73,6 +74,24 @@ class Plan:
             _refuse_captured_tensors(function)
             return jax.tree.map(_array_of, out, is_leaf=is_handle)
 
+    def named_options(self) -> dict[str, Any]:
+        """The structural arguments by the names of the parameters, for messages."""
+        places = [_Place(place) for place in range(self.tree.num_leaves)]
+        args, kwargs = jax.tree.unflatten(self.tree, places)
+        try:
+            bound = inspect.signature(self.function).bind(*args, **kwargs).arguments
+        except (TypeError, ValueError):  # a builtin says nothing about itself
+            bound = {**dict(enumerate(args)), **kwargs}
+        found = {}
+        for name, given in bound.items():
+            for place in jax.tree.leaves(given):
+                if place.number in self.fixed:
+                    found[str(name)] = self.fixed[place.number]
+        for name, value in captures(self.function):
+            if isinstance(value, bool | int | float | str):
+                found[f"captured {name}"] = value
+        return found
+
     def _function(self, arrays: tuple) -> Callable:
         """The function, with the floats in its closure as inputs."""
         function, around = self.function, self.around
@@ -86,6 +105,13 @@ class Plan:
         if not around:
             return function
         return with_closure(function, dict(zip(around, arrays, strict=False)))
+
+
+class _Place:
+    """Stands for a leaf among the arguments."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 @contextlib.contextmanager

@@ -1,91 +1,56 @@
-"""GradientTape: TensorFlow's tape, over recordings.
+"""GradientTape: TensorFlow's tape, and what its users asked for in vain."""
 
-A tape does no bookkeeping per op. It knows which ranges of which recordings it covers,
-and what was watched from where on; a gradient is one more recorded call.
-"""
-
-import itertools
-import threading
-import warnings
-import weakref
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import jax
-import numpy as np
 
-from . import config
+from .coverage import Covering
+from .drawing import draw_mermaid, draw_table
 from .errors import (
     ArgumentError,
-    ArgumentTypeError,
     ShapeError,
     TapeError,
+    UnconnectedError,
     WatchError,
 )
-from .recording import execution
-from .recording.merging import Merged, forget_copies, gradient_node, merge
-from .recording.node import (
-    Handle,
-    Node,
-    Recording,
-    Segment,
-    begin,
-    current,
-    getter,
+from .explaining import explain, note_nones
+from .history import History, mention
+from .recording.form import COTANGENTS, TANGENTS, jacobian_form
+from .recording.node import Handle, current
+from .recording.site import user_site
+from .recording.slice import Form
+from .recording.tensor import Tensor, TensorLike
+from .requests import (
+    flatten,
+    handles_in,
+    is_leaf,
+    nested,
+    wants_zeros,
+    weights_for,
+    zeros,
 )
-from .recording.replay import GRADIENT, Coverage
-from .recording.segments import Covered, admit, pull_back
-from .recording.signature import TRAINABLE
-from .recording.site import user_level
-from .recording.tensor import Tensor, TensorLike, convert, from_array
 from .variable import Variable
 
-_thread_number = threading.get_ident
 
-
-class _Span:
-    """Numbers `start` to `stop` of one recording, or of the segment it became."""
-
-    __slots__ = ("place", "start", "stop")
-
-    def __init__(self, place: Recording | Segment, start: int) -> None:
-        self.place = place
-        self.start = start
-        self.stop: int | None = None
-
-    def end(self) -> int:
-        """Number after the last one covered so far."""
-        if self.stop is not None:
-            return self.stop
-        if isinstance(self.place, Segment):
-            return self.place.node.end
-        return len(self.place.values)
-
-    def moved(self, merged: Merged) -> "_Span":
-        """The same calls where they were recorded once more."""
-        if self.place not in merged:
-            return self
-        span = _Span(merged.whole, merged.place(self.place, self.start))
-        if self.stop is not None:
-            span.stop = merged.place(self.place, self.stop)
-        return span
-
-
-class GradientTape:
+class GradientTape(Covering):
     """Records operations, to differentiate them afterwards.
 
     Trainable variables are watched when they are read, other values after `watch`.
     `None` stands where no differentiable path exists.
 
     Args:
-        persistent: Whether `gradient` may be called more than once. Default false: the
-            tape lets go of everything after the first call.
+        persistent: Whether derivatives may be asked for more than once. Default false:
+            the tape lets go of everything after the first call.
         watch_accessed_variables: Whether trainable variables are watched on their
             own. Default true, as in TensorFlow.
+        strict: Whether a derivative that would be `None` raises, with the reason.
+            Default false, as in TensorFlow.
 
     Raises:
         ArgumentError: on entering a tape that is already active.
         TapeError: when a spent tape is asked again.
+        UnconnectedError: with `strict`, for a source without a path to the target.
 
     Example:
         >>> x = jt.constant(3.0)
@@ -96,23 +61,15 @@ class GradientTape:
         6.0
     """
 
-    _is_long = False  # `note_length` sets it when it has warned
-
     def __init__(
-        self, persistent: bool = False, watch_accessed_variables: bool = True
+        self,
+        persistent: bool = False,
+        watch_accessed_variables: bool = True,
+        *,
+        strict: bool = False,
     ) -> None:
-        self._is_persistent = bool(persistent)
-        self._watches_variables = bool(watch_accessed_variables)
-        self._is_active = False
-        self._owner: tuple[int, Any] = (0, None)
-        self._clear()
-
-    def _clear(self) -> None:
-        self._is_spent = False
-        self._spans: list[_Span] = []
-        self._watched: dict[int, tuple[Handle, Any, int]] = {}
-        self._seen: dict[int, Variable] = {}
-        self._past: list[Sequence[Variable]] = []
+        self._is_strict = bool(strict)
+        super().__init__(bool(persistent), bool(watch_accessed_variables))
 
     def __enter__(self) -> "GradientTape":
         if self._is_active:
@@ -122,67 +79,8 @@ class GradientTape:
             )
         if self._is_spent:
             self._clear()
-        recording = current()
-        if not recording.depth and not recording.is_new:
-            execution.run(recording)
-            recording = begin()
-        self._is_active = True
-        self._owner = (_thread_number(), recording.task)
-        recording.depth += 1
-        self._open(recording)
+        self._enter()
         return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_active:
-            recording = self._check_owner("left")
-            self._is_active = False
-            self._close()
-            recording.depth -= 1
-
-    def _check_owner(self, what: str) -> Recording:
-        """The recording of this thread and task, which must be the tape's own."""
-        recording = current()
-        if self._owner != (_thread_number(), recording.task):
-            raise TapeError(
-                f"This tape was entered in another thread or task and cannot be {what} "
-                "in this one. Use one tape in each thread or task."
-            )
-        return recording
-
-    def _open(self, recording: Recording) -> None:
-        """Cover what is recorded from here on."""
-        self._spans.append(_Span(recording, len(recording.values)))
-        recording.tapes.append(weakref.ref(self))
-
-    def _close(self) -> None:
-        """Stop covering what is recorded from here on."""
-        if self._spans and self._spans[-1].stop is None:
-            self._spans[-1].stop = self._spans[-1].end()
-
-    def _cut(
-        self, recording: Recording, segment: Segment | None, after: Recording | None
-    ) -> None:
-        """The recording runs now, as `segment`; what follows goes into `after`."""
-        goes_on = False
-        for span in self._spans:
-            if span.place is recording and segment is not None:
-                goes_on = goes_on or span.stop is None
-                span.stop = span.end()
-                span.place = segment
-        for handle, place, since in list(self._watched.values()):
-            if place is recording:
-                self._watched[id(handle)] = (handle, segment, since)
-        if goes_on and self._is_active and after is not None:
-            self._open(after)
-
-    def _move(self, merged: Merged) -> None:
-        """Parts that this tape covers were recorded once more, as one recording."""
-        self._spans = [span.moved(merged) for span in self._spans]
-        for name, (handle, place, since) in list(self._watched.items()):
-            if place in merged:
-                moved = (handle, merged.whole, merged.place(place, since))
-                self._watched[name] = moved
-        merged.whole.tapes.append(weakref.ref(self))
 
     def watch(self, tensor: TensorLike) -> None:
         """Follow a Tensor or Variable (or a nested structure of them) from here on.
@@ -190,7 +88,7 @@ class GradientTape:
         Raises:
             ArgumentTypeError: for anything else, NumPy arrays included.
         """
-        for handle in jax.tree.leaves(tensor, is_leaf=_is_leaf):
+        for handle in jax.tree.leaves(tensor, is_leaf=is_leaf):
             if not isinstance(handle, Handle):
                 raise WatchError(
                     f"watch() expected a Tensor or Variable; got "
@@ -198,20 +96,6 @@ class GradientTape:
                     "x = jt.constant(x)."
                 )
             self._watch(handle)
-
-    def _watch(self, handle: Any) -> None:
-        if not handle._type.is_inexact:
-            warnings.warn(
-                f"A tape watches floating-point values; this {type(handle).__name__} "
-                f"has dtype {handle.dtype.name}, so its gradient will be None. "
-                "Cast it: jt.cast(x, 'float32').",
-                stacklevel=3,
-            )
-        recording = current()
-        since = (handle, recording, len(recording.values))
-        self._watched.setdefault(id(handle), since)
-        if isinstance(handle, Variable):
-            self._seen[id(handle)] = handle
 
     def stop_recording(self) -> "_Pause":
         """A context in which calls are not recorded on this tape."""
@@ -226,18 +110,56 @@ class GradientTape:
         """Forget everything recorded so far; what follows counts from here."""
         was_active = self._is_active
         self._clear()
+        self._reset_at = user_site()
         if was_active:
             self._open(current())
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in the order they were read."""
-        seen = dict(self._seen)
-        if self._watches_variables:
-            reads = (*self._past, *map(_read_in, self._spans))
-            for variable in itertools.chain.from_iterable(reads):
-                if variable.trainable:
-                    seen.setdefault(id(variable), variable)
-        return tuple(seen.values())
+        return self._variables()
+
+    def explain(self, target: Any, source: Any) -> str:
+        """Why the derivative of a target by a source is `None`, or how it connects.
+
+        Computes nothing, and works as long as the tape lives: after `gradient` too,
+        when a tape that is not persistent has let go of all values.
+
+        Args:
+            target: Tensor or Variable, or a nested structure of them.
+            source: Tensor or Variable, or a nested structure of them.
+
+        Returns:
+            A line for each pair: what is in the way, where, and what to do.
+
+        Raises:
+            ArgumentTypeError: for a target or source that is no Tensor or Variable.
+
+        Note:
+            A line is the first that made a call after the same calls before it, under
+            the same `with`; two branches of an `if` in it that make the very same
+            calls share the line of the first.
+        """
+        targets = handles_in(target, "target", "explain()")
+        sources = handles_in(source, "source", "explain()")
+        return explain(History(self._remains()), targets, sources)
+
+    def to_mermaid(self) -> str:
+        """What it recorded as a Mermaid flowchart, which documentation sites draw.
+
+        Note:
+            Mermaid draws up to 500 arrows unless its `maxEdges` is set.
+        """
+        return draw_mermaid(History(self._remains()))
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{draw_table(History(self._remains()))}"
+
+    def __repr__(self) -> str:
+        count = sum(call.is_covered for call in History(self._remains()).calls)
+        states = {"persistent": self._is_persistent, "strict": self._is_strict}
+        states |= {"active": self._is_active, "spent": self._is_spent}
+        words = [f"{count:,} calls", *(word for word, holds in states.items() if holds)]
+        return f"<jt.GradientTape: {', '.join(words)}>"
 
     def gradient(
         self,
@@ -263,175 +185,339 @@ class GradientTape:
             TapeError: if a tape that is not persistent was asked before.
             ArgumentError: for an unknown `unconnected_gradients`.
             ArgumentTypeError: for a target or source that is no Tensor or Variable.
+            UnconnectedError: if the tape is strict and one would be `None`.
         """
         if self._is_spent:
-            raise TapeError(
-                "This tape has given its gradient and let go of what it recorded. "
-                "Ask for everything in one call, or record with "
-                "jt.GradientTape(persistent=True)."
-            )
-        zeros = unconnected_gradients != "none" and _wants_zeros(unconnected_gradients)
-        flat, tree = _flatten(sources, "source")
+            self._refuse()
+        fills = unconnected_gradients != "none" and wants_zeros(unconnected_gradients)
+        flat, tree = flatten(sources, "source")
         if target.__class__ is Tensor and target._type.is_inexact:
             targets: list[Any] = [target]
         else:
-            targets, _ = _flatten(target, "target")
+            targets, _ = flatten(target, "target")
         seeds: list[Any] = [None] * len(targets)
         if output_gradients is not None:
-            seeds = _seeds(targets, output_gradients)
+            seeds = weights_for(
+                targets, output_gradients, "output_gradients", "target", True
+            )
         if self._is_active and not self._is_persistent:
             self._close()
         found = self._differentiate(targets, seeds, flat)
-        if not self._is_persistent:
-            self._spend()
-        if zeros:
+        self._end(targets, flat, [gradient is not None for gradient in found], fills)
+        if fills:
             found = [
-                from_array(np.zeros(s.shape, s.dtype)) if g is None else g
+                zeros(s.shape, s.dtype) if g is None else g
                 for g, s in zip(found, flat, strict=True)
             ]
         return found if tree is None else jax.tree.unflatten(tree, found)
 
-    def _spend(self) -> None:
-        self._is_spent = True
-        if self._watches_variables:
-            self._past = [*map(_read_in, self._spans)]
-        self._spans = []
-        self._watched = {}
-
-    def _differentiate(
-        self, targets: list[Any], seeds: list[Any], sources: list[Any]
-    ) -> list[Any]:
-        """One gradient for each source, or `None`."""
-        recording = current()
-        for span in self._spans:
-            if span.place is not recording:
-                break
-        else:
-            return self._record_gradient(recording, targets, seeds, sources)
-        for span in self._spans:
-            place = span.place
-            if (
-                isinstance(place, Recording)
-                and place is not recording
-                and place.is_waiting
-            ):
-                raise TapeError(
-                    "This tape recorded in another thread or task, and what it "
-                    "recorded has not run yet. Read the target there first, or ask "
-                    "for the gradient there."
-                )
-        segments = self._segments()
-        if segments:
-            if self._may_split(segments):
-                return self._pull_back_segments(targets, seeds, sources)
-            tapes = {self, *recording.live_tapes()}
-            if self._is_persistent and not self._is_active and len(tapes) == 1:
-                return self._differentiate_copy(targets, seeds, sources)
-            merged = merge(recording, segments)
-            for tape in tapes:
-                tape._move(merged)
-        return self._record_gradient(current(), targets, seeds, sources)
-
-    def _differentiate_copy(
-        self, targets: list[Any], seeds: list[Any], sources: list[Any]
-    ) -> list[Any]:
-        """The gradient over a copy of what this tape covers, which stays as it is."""
-        execution.run(current())
-        kept = self._spans, dict(self._watched)
-        merged = merge(current(), self._segments(), only=targets)
-        try:
-            self._move(merged)
-            return self._record_gradient(current(), targets, seeds, sources)
-        finally:
-            self._spans, self._watched = kept
-            forget_copies(merged.whole)
-
-    def _segments(self) -> list[Segment]:
-        """What this tape covers and has run already, in order."""
-        found: list[Segment] = []
-        for span in self._spans:
-            place = span.place
-            if isinstance(place, Segment) and place not in found:
-                found.append(place)
-        return found
-
-    def _may_split(self, segments: list[Segment]) -> bool:
-        """Whether to differentiate part by part, at once, instead of as one program.
-
-        Not while another tape may want to differentiate the result.
-        """
-        recording = current()
-        if any(t is not self or t._is_active for t in recording.live_tapes()):
-            return False
-        under = {part.settings for part in (*segments, recording) if part.settings}
-        return len(segments) > config.bounds.merged_segments or len(under) > 1
-
-    def _pull_back_segments(
-        self, targets: list[Any], seeds: list[Any], sources: list[Any]
-    ) -> list[Any]:
-        recording = current()
-        if self._place_in(recording):
-            execution.run(recording)
-        parts = [
-            Covered(place, self._place_in(place), self._watched_in(place))
-            for place in self._segments()
-        ]
-        return pull_back(parts, self._watches_variables, targets, seeds, sources)
-
-    def _place_in(self, place: Recording | Segment) -> tuple[tuple[int, int], ...]:
-        """The ranges that this tape covers there."""
-        found = ()
-        for span in self._spans:
-            if span.place is place:
-                stop = span.stop
-                found += ((span.start, span.end() if stop is None else stop),)
-        return found
-
-    def _coverage(self, place: Segment) -> Coverage:
-        """What this tape covers of a part, as `find_connected` takes it."""
-        watched = self._watched_in(place) if self._watched else ()
-        return (self._place_in(place), watched, self._watches_variables)
-
-    def _record_gradient(
+    def value_and_gradient(
         self,
-        recording: Recording,
-        targets: list[Any],
-        seeds: list[Any],
-        sources: list[Any],
-    ) -> list[Any]:
-        """Add the gradient to the recording as one call."""
-        goals = [_number_in(recording, handle) for handle in targets]
-        key = (
-            GRADIENT,
-            self._place_in(recording),
-            self._watched_in(recording) if self._watched else (),
-            self._watches_variables,
-            tuple(goals),
-            tuple([None if s is None else _number_in(recording, s) for s in seeds]),
-            _reads(recording, sources),
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: Any = "none",
+    ) -> tuple[Any, Any]:
+        """The target, and its `gradient` by the sources, as `jax.value_and_grad`."""
+        return target, self.gradient(
+            target, sources, output_gradients, unconnected_gradients
         )
-        node = recording.node
-        if node is None:
-            return [None] * len(sources)
-        child = node.children.get(key) or gradient_node(node, key)
-        if not child.outputs:
-            return [None] * len(sources)
-        recording.node = child
-        made = execution.add_results(recording, child)
-        if len(made) == len(sources):
-            return made
-        rest = iter(made)
-        reached = child.options["slice_"].is_connected
-        return [next(rest) if is_reached else None for is_reached in reached]
 
-    def _watched_in(self, place: Recording | Segment) -> tuple[tuple[int, int], ...]:
-        """`(number, since)` of what was watched, as a recording numbers it."""
-        return tuple(
-            (number, since if where is place else 0)
-            for handle, where, since in self._watched.values()
-            if where.serial <= place.serial  # what was called before does not count
-            for number in place.numbers_of(handle)
+    def jacobian(
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: Any = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+        *,
+        chunk_size: int | None = None,
+    ) -> Any:
+        """Derivative of each element of the target by each element of the sources.
+
+        Computed by rows (one pullback for each element of the target) or, where the
+        target has more elements than the sources together, by columns (one forward
+        derivative for each element of a source).
+
+        Args:
+            target: Tensor or Variable, or a nested structure of them.
+            sources: Tensor or Variable, or a nested structure of them.
+            unconnected_gradients: `"none"` or `"zero"`: what stands where no path
+                leads from the source to the target. Default `"none"`.
+            parallel_iterations: TensorFlow's name for `chunk_size`. Default all.
+            experimental_use_pfor: As in TensorFlow, false computes one row (column)
+                after another, with the least memory. Default true.
+            chunk_size: How many rows (columns) are computed at a time, which bounds
+                memory. Default all at once, the fastest.
+
+        Returns:
+            Tensors of shape `target.shape + source.shape` in the structure of
+            `sources`; for several targets that structure stands at each target's
+            place in theirs.
+
+        Raises:
+            TapeError: if a tape that is not persistent was asked before.
+            ArgumentError: for an unknown `unconnected_gradients` or a `chunk_size`
+                below 1.
+            ArgumentTypeError: for a target or source that is no Tensor or Variable.
+        """
+        fills = self._start(unconnected_gradients)
+        flat, tree = flatten(sources, "source", "jacobian()")
+        targets, target_tree = flatten(target, "target", "jacobian()")
+        chunk = _chunk_size(chunk_size, parallel_iterations, experimental_use_pfor)
+        rows, missing = [], set()
+        with self._as_one(targets) as recording:
+            for one in targets:
+                form = jacobian_form(_prefers_columns(one, flat, 0), False, chunk)
+                found = self._record(recording, [one], [None], flat, form)
+                missing.update(n for n, block in enumerate(found) if block is None)
+                if fills:
+                    found = [
+                        zeros(one.shape + s.shape, s.dtype) if block is None else block
+                        for block, s in zip(found, flat, strict=True)
+                    ]
+                rows.append(nested(tree, found))
+        self._end(targets, flat, [n not in missing for n in range(len(flat))], fills)
+        return nested(target_tree, rows)
+
+    def batch_jacobian(
+        self,
+        target: Tensor,
+        source: Tensor,
+        unconnected_gradients: Any = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+        *,
+        chunk_size: int | None = None,
+    ) -> Tensor:
+        """Jacobian of each example of a batch: `[b, ...]` is d target[b] / d source[b].
+
+        Examples must not depend on one another; this is not checked.
+
+        Args:
+            target: Of shape `(batch, ...)`.
+            source: Of shape `(batch, ...)`.
+            unconnected_gradients: Checked only: as in TensorFlow zeros stand where no
+                path leads from the source to the target.
+            parallel_iterations: TensorFlow's name for `chunk_size`. Default all.
+            experimental_use_pfor: As in TensorFlow, false computes one row (column)
+                after another, with the least memory. Default true.
+            chunk_size: How many rows (columns) of all examples are computed at a
+                time, which bounds memory. Default all at once, the fastest.
+
+        Returns:
+            Tensor of shape `target.shape + source.shape[1:]`.
+
+        Raises:
+            ShapeError: if one of them has no axis of examples and another one, or
+                if the numbers of examples differ.
+            TapeError: if a tape that is not persistent was asked before.
+        """
+        self._start(unconnected_gradients)
+        (one,), _ = flatten((target,), "target", "batch_jacobian()")
+        flat, _ = flatten((source,), "source", "batch_jacobian()")
+        _check_batch(one, flat[0])
+        chunk = _chunk_size(chunk_size, parallel_iterations, experimental_use_pfor)
+        form = jacobian_form(_prefers_columns(one, flat, 1), True, chunk)
+        with self._as_one([one]) as recording:
+            (found,) = self._record(recording, [one], [None], flat, form)
+        self._end([one], flat, [found is not None], True)
+        if found is None:
+            return zeros(one.shape + source.shape[1:], source.dtype)
+        return found
+
+    def hessian(
+        self,
+        target: Tensor,
+        sources: Any,
+        unconnected_gradients: Any = "none",
+        *,
+        chunk_size: int | None = None,
+    ) -> Any:
+        """Second derivatives of the (sum of the) target by the sources.
+
+        Forward over reverse: the gradient's Jacobian by columns.
+
+        Args:
+            target: Tensor or Variable, as a rule a scalar.
+            sources: Tensor or Variable, or a nested structure of them.
+            unconnected_gradients: `"none"` or `"zero"`: what stands in the rows and
+                columns of a source that the target does not depend on. Default
+                `"none"`. Where it depends on two sources, but not on their product,
+                zeros stand in any case.
+            chunk_size: How many columns are computed at a time, which bounds memory.
+                Default all at once, the fastest.
+
+        Returns:
+            For one source a Tensor of shape `source.shape + source.shape`; else, at
+            each source's place in `sources`, their structure again: `[i][j]` is of
+            shape `sources[i].shape + sources[j].shape`.
+
+        Raises:
+            TapeError: if a tape that is not persistent was asked before.
+        """
+        fills = self._start(unconnected_gradients)
+        flat, tree = flatten(sources, "source", "hessian()")
+        targets, _ = flatten(target, "target", "hessian()")
+        form = jacobian_form(True, False, _chunk_size(chunk_size, None, True))
+        is_reached, found = self._differentiate_twice(targets, flat, [], form)
+        self._end(targets, flat, is_reached, fills)
+        blocks = iter(found)
+        rows = []
+        for one, is_row in zip(flat, is_reached, strict=True):
+            row = []
+            for other, is_column in zip(flat, is_reached, strict=True):
+                block = next(blocks) if is_row else None
+                if block is None and (fills or (is_row and is_column)):
+                    block = zeros(one.shape + other.shape, one.dtype)
+                row.append(block)
+            rows.append(nested(tree, row))
+        return nested(tree, rows)
+
+    def hvp(
+        self,
+        target: Any,
+        sources: Any,
+        vectors: Any,
+        unconnected_gradients: Any = "none",
+    ) -> Any:
+        """Hessian-vector product, without the Hessian: forward over reverse.
+
+        Costs a few gradients in time and memory, whatever the number of elements
+        (Pearlmutter, 1994).
+
+        Args:
+            target: Tensor or Variable, as a rule a scalar; elements are summed.
+            sources: Tensor or Variable, or a nested structure of them.
+            vectors: For each source a Tensor of its shape.
+            unconnected_gradients: `"none"` or `"zero"`: what stands at a source that
+                the target does not depend on. Default `"none"`. Where the gradient
+                does not depend on any source, zeros stand in any case.
+
+        Returns:
+            Tensors in the structure of `sources`, each of its source's shape.
+
+        Raises:
+            ArgumentError: if `vectors` has not one entry for each source.
+            ShapeError: if a vector has not its source's shape.
+            TapeError: if a tape that is not persistent was asked before.
+        """
+        fills = self._start(unconnected_gradients)
+        flat, tree = flatten(sources, "source", "hvp()")
+        targets, _ = flatten(target, "target", "hvp()")
+        tangents = weights_for(flat, vectors, "vectors", "source")
+        is_reached, found = self._differentiate_twice(targets, flat, tangents, TANGENTS)
+        self._end(targets, flat, is_reached, fills)
+        products = iter(found)
+        rows = [next(products) if is_one else None for is_one in is_reached]
+        return nested(
+            tree,
+            [
+                zeros(s.shape, s.dtype) if row is None and (fills or is_one) else row
+                for row, s, is_one in zip(rows, flat, is_reached, strict=True)
+            ],
         )
+
+    def per_example_gradients(
+        self,
+        losses: Tensor,
+        sources: Any,
+        unconnected_gradients: Any = "none",
+        *,
+        chunk_size: int | None = None,
+    ) -> Any:
+        """Gradient of each example's loss by the sources.
+
+        Args:
+            losses: Of shape `(batch,)`: one loss for each example, not reduced.
+            sources: Tensor or Variable, or a nested structure of them.
+            unconnected_gradients: `"none"` or `"zero"`, as for `gradient`.
+            chunk_size: For how many examples at a time, which bounds memory. Default
+                all at once.
+
+        Returns:
+            Tensors of shape `(batch,) + source.shape` in the structure of `sources`.
+
+        Raises:
+            ShapeError: if `losses` has not exactly one axis.
+            TapeError: if a tape that is not persistent was asked before.
+
+        Note:
+            Exact also where examples influence one another (batch normalisation), at
+            the price of one pullback of the whole batch for each example.
+        """
+        self._start(unconnected_gradients)
+        (one,), _ = flatten((losses,), "target", "per_example_gradients()")
+        if len(one.shape) != 1:
+            raise ShapeError(
+                "per_example_gradients() expected losses of shape (batch,), one for "
+                f"each example; got shape {one.shape}. Build the loss with "
+                "reduction='none', or average over all axes but the first."
+            )
+        return self.jacobian(one, sources, unconnected_gradients, chunk_size=chunk_size)
+
+    def _start(self, unconnected_gradients: Any) -> bool:
+        """Before a derivative; whether zeros stand where there is no path."""
+        if self._is_spent:
+            self._refuse()
+        fills = wants_zeros(unconnected_gradients)
+        if self._is_active and not self._is_persistent:
+            self._close()
+        return fills
+
+    def _end(
+        self,
+        targets: list[Any],
+        sources: list[Any],
+        is_reached: list[bool],
+        fills: bool,
+    ) -> None:
+        """After a derivative: a tape that is not persistent lets go of everything.
+
+        Args:
+            targets: What was differentiated.
+            sources: What by.
+            is_reached: For each source whether there is a path.
+            fills: Whether zeros stand there.
+
+        Raises:
+            UnconnectedError: if the tape is strict and a derivative is `None`.
+        """
+        self._asked = [*map(mention, targets)]
+        nones: list[Any] = []
+        if not all(is_reached):
+            pairs = zip(sources, is_reached, strict=True)
+            nones = [source for source, is_one in pairs if not is_one]
+        note_nones(self._remains() if nones else None, nones)
+        if not self._is_persistent:
+            self._spend()
+        if nones and self._is_strict and not fills:
+            raise UnconnectedError(explain(History(self._remains()), targets, nones))
+
+    def _refuse(self) -> None:
+        raise TapeError(
+            "This tape has given its gradient and let go of what it recorded. "
+            "Ask for everything in one call, or record with "
+            "jt.GradientTape(persistent=True)."
+        )
+
+    def _differentiate_twice(
+        self, targets: list[Any], sources: list[Any], seeds: list[Any], form: Form
+    ) -> tuple[list[bool], list[Any]]:
+        """Differentiate the gradient: which sources have one, and the results."""
+        with self._as_one(targets) as recording:
+            ones = [None] * len(targets)
+            gradients = self._record(recording, targets, ones, sources, COTANGENTS)
+            is_reached = [gradient is not None for gradient in gradients]
+            again = [gradient for gradient in gradients if gradient is not None]
+            if not again:
+                return is_reached, []
+            end = len(recording.values)
+            inner = ((end - len(again), end),)
+            seeds = seeds or [None] * len(sources)
+            return is_reached, self._record(
+                recording, again, seeds, sources, form, inner
+            )
 
 
 class _Pause:
@@ -441,6 +527,8 @@ class _Pause:
         self._tape = tape
 
     def __enter__(self) -> None:
+        if self._tape._spans:
+            self._tape._spans[-1].pause = user_site()
         self._tape._close()
         self._tape._is_active = False
         current().depth -= 1
@@ -452,124 +540,41 @@ class _Pause:
         self._tape._open(recording)
 
 
-def _number_in(recording: Recording, handle: Handle) -> int:
-    """The number of a value, which is brought in if the recording has none."""
-    at = handle._at
-    if at[0] is recording:
-        return at[1]
-    numbers = recording.numbers_of(handle)
-    if not numbers:
-        admit(recording, handle)
-        numbers = recording.numbers_of(handle)
-    return numbers[-1]
-
-
-def _reads(recording: Recording, sources: list[Handle]) -> tuple[tuple[int, ...], ...]:
-    """Every number of each source: all reads of a variable."""
-    found: list[tuple[int, ...]] = []
-    is_simple = not recording.taps
-    for source in sources:
-        at = source._at
-        if is_simple and at[0] is recording:
-            found.append((at[1],))
-        else:
-            found.append(tuple(recording.numbers_of(source)))
-    return tuple(found)
-
-
-def _read_in(span: _Span) -> Sequence[Variable]:
-    """The variables that the covered calls read, trainable when they did."""
-    place = span.place
-    if place.node is None:
-        return ()
-    part = (span.start, span.end())
-    known = place.node.reads
-    if known is None:
-        known = place.node.reads = {}
-    take = known.get(part)
-    if take is None:
-        take = known[part] = getter(_variables_read(place.node, *part))
-    return take(place.owners)
-
-
-def _variables_read(node: Node, start: int, stop: int) -> tuple[int, ...]:
-    """Numbers of the trainable arguments that calls from `start` to `stop` take."""
-    path = node.path()
-    leaves = [leaf for step in path for leaf in step.leaves]
-    trainable = {number for number, kind in leaves if kind.role == TRAINABLE}
-    taken = {n for s in path if start <= s.first < stop for n in s.inputs}
-    return tuple(sorted(trainable & taken))
-
-
-def _flatten(structure: Any, role: str) -> tuple[list[Any], Any]:
-    """The handles in a structure, and how they nest; `None` for a plain list.
-
-    Raises:
-        ArgumentTypeError: for anything else in it.
-    """
-    if structure.__class__ is list:
-        for handle in structure:
-            if not isinstance(handle, Handle) or not handle._type.is_inexact:
-                break
-        else:
-            return structure, None
-    flat, tree = jax.tree.flatten(structure, is_leaf=_is_leaf)
-    for handle in flat:
-        _check_handle(handle, role)
-        if not handle._type.is_inexact:
-            _warn_of_integer(handle, role)
-    return flat, tree
-
-
-def _is_handle(value: Any) -> bool:
-    return isinstance(value, Handle)
-
-
-def _is_leaf(value: Any) -> bool:
-    return value is None or isinstance(value, Handle)
-
-
-def _check_handle(handle: Any, role: str) -> None:
-    if not isinstance(handle, Handle):
-        raise ArgumentTypeError(
-            f"gradient() expected a Tensor or Variable as {role}; got "
-            f"{type(handle).__name__}. Only what jaxtape computed can be "
-            "differentiated: convert inputs with jt.constant and watch them."
-        )
-
-
-def _warn_of_integer(handle: Any, role: str) -> None:
-    warnings.warn(
-        f"The {role} of gradient() has dtype {handle.dtype.name}, so the gradient is "
-        "None: only floating-point values have one. Cast it: jt.cast(x, 'float32').",
-        stacklevel=user_level(),
-    )
-
-
-def _seeds(targets: list[Any], output_gradients: Any) -> list[Any]:
-    """For each target the given cotangent, or `None`; checked against its shape."""
-    given = jax.tree.leaves(
-        output_gradients, is_leaf=lambda x: _is_handle(x) or x is None
-    )
-    if len(given) != len(targets):
+def _chunk_size(
+    chunk_size: int | None, parallel_iterations: int | None, use_pfor: bool
+) -> int | None:
+    """How many rows or columns are computed at a time; `None` for all."""
+    if chunk_size is None:
+        chunk_size = parallel_iterations if use_pfor else 1
+    if chunk_size is not None and chunk_size < 1:
         raise ArgumentError(
-            f"`output_gradients` has {len(given)} entries for {len(targets)} targets. "
-            "Give one for each target; None stands for ones."
+            f"`chunk_size` must be at least 1; got {chunk_size}. "
+            "Leave it out to compute everything at once."
         )
-    seeds = [None if g is None else convert(g, name="output_gradients") for g in given]
-    for position, (target, seed) in enumerate(zip(targets, seeds, strict=True)):
-        if seed is not None and seed.shape != target.shape:
+    return chunk_size
+
+
+def _prefers_columns(target: Handle, sources: list[Any], start: int) -> bool:
+    """Whether a target has more elements than the sources, from axis `start` on."""
+    kinds = [target._type, *(source._type for source in sources)]
+    if any(kind.dtype.kind == "c" for kind in kinds):
+        return False  # gradients of complex values are conjugated
+    target_size, *sizes = [math.prod(kind.shape[start:]) for kind in kinds]
+    return target_size > sum(sizes)
+
+
+def _check_batch(target: Handle, source: Handle) -> None:
+    for handle, name in ((target, "target"), (source, "source")):
+        if len(handle._type.shape) < 2:
             raise ShapeError(
-                f"`output_gradients[{position}]` has shape {seed.shape}, but its "
-                f"target has shape {target.shape}. Give it the target's shape."
+                f"batch_jacobian() expected a {name} of shape (batch, ...) with at "
+                f"least two axes; got shape {handle._type.shape}. Use jacobian(), or "
+                "reshape it to (batch, 1)."
             )
-    return seeds
-
-
-def _wants_zeros(unconnected: Any) -> bool:
-    value = getattr(unconnected, "value", unconnected)
-    if value not in ("none", "zero"):
-        raise ArgumentError(
-            f"`unconnected_gradients` must be 'none' or 'zero'; got {value!r}."
+    examples, others = target._type.shape[0], source._type.shape[0]
+    if examples != others:
+        raise ShapeError(
+            "batch_jacobian() expected the same number of examples in target and "
+            f"source; got {examples} and {others}. Use jacobian() where the first "
+            "axis does not count examples."
         )
-    return value == "zero"

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import activations
-from ..framework.errors import ArgumentError, ShapeError
+from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
@@ -93,6 +93,8 @@ class Dense(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make `kernel` and `bias` for inputs whose last axis is known."""
+        if not all(isinstance(axis, int | None) for axis in input_shape or ()):
+            self._check_is_one(input_shape)
         if not input_shape or input_shape[-1] is None:
             raise ShapeError(
                 f"Dense('{self.name}') needs inputs whose last axis is known; got "
@@ -127,9 +129,18 @@ class Dense(Layer):
                 outputs = call(product, (inputs, self.kernel))
             else:
                 outputs = call(affine, (inputs, self.kernel, self.bias))
-        except ShapeError:
+        except (ShapeError, AttributeError):
+            self._check_is_one(inputs)
             raise self._misfit(inputs) from None
         return activation(outputs) if ops is None else outputs
+
+    def _check_is_one(self, inputs: Any) -> None:
+        if isinstance(inputs, list | tuple | dict):
+            raise ArgumentTypeError(
+                f"Dense('{self.name}') takes one array; got a {type(inputs).__name__} "
+                f"of {len(inputs)}. Put them together first: jt.stack(x) makes a batch "
+                "of them, jt.concat(x, axis=-1) joins their features."
+            )
 
     def _misfit(self, inputs: Tensor) -> ShapeError:
         features = self.kernel.shape[0]

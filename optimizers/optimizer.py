@@ -10,6 +10,7 @@ import jax
 import optax
 
 from ..framework.errors import ArgumentError, ArgumentTypeError
+from ..framework.explaining import reason_for
 from ..framework.module import Module, constructor_arguments, refuse_unknown
 from ..framework.recording import execution
 from ..framework.recording.node import Handle
@@ -17,6 +18,8 @@ from ..framework.recording.tensor import Tensor, TensorLike, convert
 from ..framework.variable import Variable
 from .formula import Formula
 from .update import Update, settle
+
+_MOST_REASONS = 10
 
 
 class Optimizer(Module):
@@ -254,18 +257,36 @@ class Optimizer(Module):
     def _warn_of_none(
         self, gradients: Sequence[Any], variables: Sequence[Variable], any_left: bool
     ) -> None:
-        names = [v.name for g, v in zip(gradients, variables, strict=True) if g is None]
-        listed = ", ".join(f"'{name}'" for name in names)
+        missing = [v for g, v in zip(gradients, variables, strict=True) if g is None]
+        listed = _with_reasons(missing)
         if not any_left:
             raise ArgumentError(
-                f"No variable has a gradient; all of these are None: {listed}. "
+                f"No variable has a gradient; all of these are None:{listed}"
                 "Compute the loss from the model's output inside the tape."
             )
         warnings.warn(
-            f"{len(names)} of {len(variables)} variables have no gradient and are left "
-            f"as they are: {listed}. Does the loss depend on them, inside the tape?",
+            f"{len(missing)} of {len(variables)} variables have no gradient and are "
+            f"left as they are:{listed}Does the loss depend on them, inside the tape? "
+            "Was a part of the loss forgotten?",
             stacklevel=5,  # the caller of `apply` or `apply_gradients`
         )
+
+
+def _with_reasons(variables: Sequence[Variable]) -> str:
+    """The names of variables; where reasons are known, those with the same together."""
+    names: dict[str, list[str]] = {}
+    for variable in variables:
+        reason = reason_for(variable)
+        why = "" if reason is None else f": {reason}"
+        names.setdefault(why, []).append(f"'{variable.name}'")
+    if set(names) == {""}:
+        (listed,) = names.values()
+        return f" {', '.join(listed)}. "
+    lines = [f"\n  {', '.join(listed)}{why}." for why, listed in names.items()]
+    if len(lines) > _MOST_REASONS:
+        rest = sum(map(len, list(names.values())[_MOST_REASONS:]))
+        lines[_MOST_REASONS:] = [f"\n  and {rest} more."]
+    return "".join(lines) + "\n"
 
 
 def _is_same(before: Any, after: Any) -> bool:

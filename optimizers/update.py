@@ -58,6 +58,7 @@ class Update:
             f"{name}.apply_gradients",
             rule.compute,
             writes=tuple((n, n) for n in range(1 + len(self._targets))),
+            input_names=_input_names(variables, self._targets),
         )
 
     def run(self, iterations: Variable, inputs: Sequence[Any]) -> None:
@@ -74,6 +75,18 @@ class Update:
             execution.run(recording)  # homes are taken as they were before
             recording = current()
         execution.update(recording, self._op, (iterations, *self._targets, *inputs))
+
+
+def _input_names(
+    variables: Sequence[Variable], targets: Sequence[Any]
+) -> tuple[str, ...]:
+    """What messages call the inputs of an update, the gradients above all."""
+    return (
+        "iterations",
+        *(getattr(target, "name", "variables") for target in targets),
+        *(f"gradient of '{variable.name}'" for variable in variables),
+        "learning rate",
+    )
 
 
 class _Unit(NamedTuple):

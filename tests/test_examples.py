@@ -1,18 +1,39 @@
+import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+
+from tests.compile_counter import count_compiles
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
+PRINTED = {  # what an example prints, and the least and largest value that is right
+    "newton": {
+        r"(\d+) steps": (1, 9),  # fewer than 10
+        r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
+    },
+    "regression": {
+        r"relative difference (\S+),": (0, 1e-6),
+        r"largest coefficient error (\S+)": (0, 1e-4),
+    },
+    "reinforce": {
+        r"training took (\S+) s": (0, 120),
+        r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs_and_prints_its_result(path, tmp_path):
+def test_example_runs_and_prints_a_right_result(path, tmp_path):
     finished = subprocess.run(
         [sys.executable, path],
         cwd=tmp_path,
@@ -23,4 +44,51 @@ def test_example_runs_and_prints_its_result(path, tmp_path):
         timeout=TIME_LIMIT,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert finished.stdout.strip(), "an example ends by printing its result"
+    for pattern, (least, most) in PRINTED[path.stem].items():
+        found = re.search(pattern, finished.stdout)
+        assert found, finished.stdout
+        assert least <= float(found[1]) <= most
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_is_short_and_says_first_what_it_shows(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 100
+    assert lines[0].startswith('"""')
+    assert lines[2].startswith("Prints ")
+
+
+@pytest.mark.slow
+def test_reinforce_compiles_nothing_after_its_second_update(monkeypatch, tmp_path):
+    reinforce = imported("reinforce", monkeypatch)
+    play, counts = reinforce.play, []
+
+    def played(carts, policy):
+        counts.append(compiles.count)
+        return play(carts, policy)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reinforce, "play", played)
+    monkeypatch.setattr(reinforce, "UPDATES", 6)
+    with count_compiles() as compiles:
+        reinforce.main(seed=0)
+    *training, _ = counts
+    assert training[2:] == [training[2]] * 4
+
+
+@pytest.mark.slow
+def test_newton_finds_the_minimum_that_scikit_learn_finds(monkeypatch):
+    x, y = load_breast_cancer(return_X_y=True)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    solver = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-12)
+    exact = solver.fit(x, y)
+    found, steps = imported("newton", monkeypatch).fit(x, y)
+    assert steps < 10
+    np.testing.assert_allclose(found[:-1], exact.coef_[0], atol=1e-5)
+    np.testing.assert_allclose(found[-1], exact.intercept_[0], atol=1e-5)
+
+
+def imported(name, monkeypatch):
+    """An example as a module."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    return importlib.import_module(name)

@@ -155,9 +155,7 @@ def pool(
         raise ArgumentError(
             f"`pooling_type` must be 'MAX' or 'AVG'; got {pooling_type!r}."
         )
-    ndim = convert(input, name="input").ndim - 2
-    if ndim not in (1, 2, 3):
-        check_ndim((), 2, "pool")
+    ndim = _ndim_of(input, "pool")
     op = MAX if pooling_type == "MAX" else MEAN
     return _pooled(
         *("pool", op, ndim, input, window_shape),

@@ -1,5 +1,6 @@
 """New Tensors of a shape: zeros, ones, ranges, identity matrices, one-hot vectors."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError
+from ..recording.checking import outside
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import ArrayLike, Tensor, TensorLike, convert, from_array
@@ -39,7 +41,13 @@ def _one_hot(
     return jnp.where(hot, on, off)
 
 
-ONE_HOT = Op("one_hot", _one_hot, is_differentiable=False)
+def _bad_class(inputs: Sequence[Any], options: dict) -> str | None:
+    """-1 is TensorFlow's word for no class."""
+    depth = options["depth"]
+    return outside(inputs[0], depth, f"depth {depth}", lowest=-1)
+
+
+ONE_HOT = Op("one_hot", _one_hot, is_differentiable=False, bad_index=_bad_class)
 
 
 MESHGRID = Op(

@@ -33,6 +33,8 @@ def adjoint(x: jax.Array) -> jax.Array:
 
 def _from_lower(x: jax.Array) -> jax.Array:
     """The Hermitian matrix whose lower triangle this is; the upper one is not read."""
+    if x.shape[-1] != x.shape[-2]:
+        raise ValueError("the matrix is not square")
     below = jnp.tril(x, -1)
     return below + adjoint(below) + _real_diagonal(x)
 
@@ -72,7 +74,8 @@ def _eigh(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 @jax.custom_jvp
 def _eig(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return tuple(jnp.linalg.eig(x))
+    values, vectors = jnp.linalg.eig(x)
+    return values, vectors
 
 
 @_eig.defjvp

@@ -1,6 +1,7 @@
 """Choosing elements: by index, by condition, by slices."""
 
 import builtins
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
+from ..recording.checking import outside
 from ..recording.execution import call
 from ..recording.node import Handle
 from ..recording.op import Op
@@ -31,8 +33,20 @@ def _gather(
     return take(params, indices)
 
 
+def _bad_gather(inputs: Sequence[Any], options: dict) -> str | None:
+    params, indices = inputs
+    axis = options["axis"]
+    place = f"axis {axis} of shape {params.shape}"
+    return outside(indices, params.shape[axis], place)
+
+
 WHERE = Op("where", jnp.where, hint=_BROADCAST)
-GATHER = Op("gather", _gather, hint="`axis` and `batch_dims` must fit both shapes.")
+GATHER = Op(
+    "gather",
+    _gather,
+    hint="`axis` and `batch_dims` must fit both shapes.",
+    bad_index=_bad_gather,
+)
 
 
 def where(

@@ -1,5 +1,6 @@
 """Reading and writing at places that the rows of an index array name."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import OutOfRangeError, ShapeError
+from ..recording.checking import outside_rows
 from ..recording.execution import call
 from ..recording.node import Handle
 from ..recording.op import Op
@@ -72,9 +74,26 @@ _FIT = (
     "The last axis of `indices` names a place; `updates` needs the shape of "
     "indices.shape[:-1] and the axes that the place leaves open."
 )
-GATHER_ND = Op("gather_nd", _gather_nd, hint=_FIT)
-SCATTER_ND = Op("scatter_nd", _scatter_nd, hint=_FIT)
-SCATTER_UPDATE = Op("tensor_scatter_nd", _scatter, hint=_FIT)
+
+
+def _bad_gather_nd(inputs: Sequence[Any], options: dict) -> str | None:
+    params, indices = inputs
+    return outside_rows(indices, params.shape[options["batch_dims"] :])
+
+
+GATHER_ND = Op("gather_nd", _gather_nd, hint=_FIT, bad_index=_bad_gather_nd)
+SCATTER_ND = Op(
+    "scatter_nd",
+    _scatter_nd,
+    hint=_FIT,
+    bad_index=lambda inputs, options: outside_rows(inputs[0], options["shape"]),
+)
+SCATTER_UPDATE = Op(
+    "tensor_scatter_nd",
+    _scatter,
+    hint=_FIT,
+    bad_index=lambda inputs, options: outside_rows(inputs[1], inputs[0].shape),
+)
 
 
 def gather_nd(

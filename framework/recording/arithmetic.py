@@ -1,11 +1,13 @@
 """The ops behind operators, indexing and methods of Tensor and Variable."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from .checking import outside
 from .op import Op
 
 _BROADCAST = "Reshape one of them so that the shapes broadcast."
@@ -152,11 +154,40 @@ def _reduction(function: Any) -> Any:
     return reduce
 
 
+def _extreme(function: Callable) -> Callable:
+    """The largest or smallest element; equal ones share the gradient.
+
+    That of NaN is NaN for all elements, as in TensorFlow. By JAX's rule it is 0 or NaN,
+    according to whether XLA has simplified a product with zeros.
+    """
+
+    def reduce(x: jax.Array, *, axis: Any, keepdims: bool) -> jax.Array:
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            return function(x, axis=axis, keepdims=keepdims)
+        return extreme(x, axis, keepdims)
+
+    @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+    def extreme(x: jax.Array, axis: Any, keepdims: bool) -> jax.Array:
+        return function(x, axis=axis, keepdims=keepdims)
+
+    @extreme.defjvp
+    def _(axis: Any, keepdims: bool, primals: tuple, tangents: tuple) -> tuple:
+        (x,), (tangent,) = primals, tangents
+        out = function(x, axis=axis, keepdims=True)
+        is_chosen = (x == out).astype(x.dtype)
+        count = jnp.sum(is_chosen, axis, keepdims=True)
+        share = jnp.where(jnp.isnan(out), jnp.nan, is_chosen / count)
+        total = jnp.sum(tangent * share, axis, keepdims=keepdims)
+        return (out if keepdims else jnp.squeeze(out, axis)), total
+
+    return reduce
+
+
 _AXES = "`axis` must name axes that the input has."
 SUM = Op("reduce_sum", _reduction(jnp.sum), hint=_AXES)
 MEAN = Op("reduce_mean", _reduction(jnp.mean), hint=_AXES)
-MAX = Op("reduce_max", _reduction(jnp.max), hint=_AXES)
-MIN = Op("reduce_min", _reduction(jnp.min), hint=_AXES)
+MAX = Op("reduce_max", _extreme(jnp.max), hint=_AXES)
+MIN = Op("reduce_min", _extreme(jnp.min), hint=_AXES)
 PROD = Op("reduce_prod", _reduction(jnp.prod), hint=_AXES)
 ANY = Op("reduce_any", _reduction(jnp.any), is_differentiable=False, hint=_AXES)
 ALL = Op("reduce_all", _reduction(jnp.all), is_differentiable=False, hint=_AXES)
@@ -219,7 +250,30 @@ def _span(x: jax.Array, start: jax.Array, size: int, step: int, axis: int) -> ja
     return jnp.take(x, start + step * jnp.arange(size), axis=axis, mode="clip")
 
 
-SELECT = Op("getitem", _select)
+def _bad_select(inputs: Sequence[Any], options: dict) -> str | None:
+    """Negative ones count from the end here; a slice's start is known to fit."""
+    x, *numbers = inputs
+    left = list(numbers)
+    axis = 0
+    for part in options["parts"]:
+        if part[0] == "span":
+            left.pop(0)
+        elif part[0] in ("at", "array"):
+            place = f"axis {axis} of shape {x.shape}"
+            length = x.shape[axis]
+            wrong = outside(left.pop(0), length, place, lowest=-length)
+            if wrong is not None:
+                return wrong
+        axis += part[0] != "new"
+    return None
+
+
+def _bad_place(inputs: Sequence[Any], options: dict) -> str | None:
+    x, _, *numbers = inputs
+    return _bad_select((x, *numbers), options)
+
+
+SELECT = Op("getitem", _select, bad_index=_bad_select)
 
 
 def _place(x: jax.Array, value: jax.Array, *numbers: jax.Array, parts: tuple) -> Any:
@@ -230,4 +284,4 @@ def _place(x: jax.Array, value: jax.Array, *numbers: jax.Array, parts: tuple) ->
     return x.reshape(-1).at[chosen.reshape(-1)].set(value.reshape(-1)).reshape(x.shape)
 
 
-ASSIGN_AT = Op("assign", _place, writes=((0, 0),))
+ASSIGN_AT = Op("assign", _place, writes=((0, 0),), bad_index=_bad_place)

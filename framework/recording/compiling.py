@@ -1,19 +1,251 @@
-"""What is said about compiling: long ones, and batch sizes that keep changing."""
+"""What is said about compiling: why, how long it took, and what keeps changing."""
 
+import dataclasses
 import logging
+import threading
 import warnings
-from collections.abc import Sequence
+import weakref
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
 
 from .. import config
-from .node import Node, Recording
-from .site import user_level, user_site
+from .difference import Difference, Outline, differences, nearest, outline_of
+from .node import Handle, Node, Recording
+from .signature import TRAINABLE
+from .site import Site, is_inside, user_level, user_site
+from .snapshot import Snapshot
 
 logger = logging.getLogger("jaxtape")
 LONG = 5.0
 """Seconds from which on a compile is mentioned."""
 
 _MAX_LOOPS = 1_000
+_MAX_LISTED = 1_000
+_MAX_OUTLINES = 64
+_MAX_CALLS = 100_000  # in all outlines together
+_MANY = 5  # compiles of one loop
+_HINTS = {
+    "size": "Give every batch the same size: (x, y), mask = jt.pad_batch((x, y), "
+    "multiple_of=batch_size), and the mask to the loss as sample_weight.",
+    "argument": "Give it the same shape and dtype at every step, by padding or "
+    "jt.cast.",
+    "option": "Pass what changes as an array or a float, or keep it the same.",
+    "call": "A Python `if` or loop that depends on the data calls other ops at every "
+    "step; use jt.where or masks instead.",
+    "setting": "Change the setting once, before the loop.",
+}
 _sizes: dict[tuple, dict[int, str]] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Compile:
+    """One program that was compiled.
+
+    Attributes:
+        line: The user's line that asked for it, as `file:line`, or as cell and line.
+        function: The function that the line is in; empty at the top of a module.
+        number: Which compile of this line it is, from 1 on.
+        seconds: How long tracing and compiling took.
+        num_calls: How many calls it is made of.
+        reasons: What differs from the nearest program that was compiled before.
+    """
+
+    line: str
+    function: str
+    number: int
+    seconds: float
+    num_calls: int
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        within = f"{self.function} at " if self.function else ""
+        again = f", compile {self.number} of this line" if self.number > 1 else ""
+        head = f"{within}{self.line}{again}: {self.num_calls} calls"
+        rows = [f"{head}, {self.seconds:.2f} s", *self.reasons]
+        return "\n    ".join(rows)
+
+
+class Log:
+    """What was compiled so far, bounded.
+
+    Attributes:
+        listed: The latest compiles, in order.
+        num_forgotten: How many earlier ones are no longer listed.
+        num_single: How many single calls were compiled on their own.
+        single_seconds: How long XLA took for them.
+    """
+
+    def __init__(self) -> None:
+        self.listed: deque[Compile] = deque()
+        self.num_forgotten = 0
+        self.num_single = 0
+        self.single_seconds = 0.0
+        self.outlines: deque[Outline] = deque()
+        self.num_of_line: dict[str, int] = {}
+        self.loops: dict[tuple, _Loop] = {}
+
+    def add(self, entry: Compile) -> None:
+        """Note a compile that is done."""
+        if len(self.listed) >= _MAX_LISTED:
+            self.listed.popleft()
+            self.num_forgotten += 1
+        self.listed.append(entry)
+
+    def remember(self, outline: Outline) -> None:
+        """Keep an outline for comparison."""
+        self.outlines.append(outline)
+        total = sum(len(kept.calls) for kept in self.outlines)
+        while len(self.outlines) > _MAX_OUTLINES or (
+            total > _MAX_CALLS and len(self.outlines) > 1
+        ):
+            total -= len(self.outlines.popleft().calls)
+
+    def count(self, line: str) -> int:
+        """How many compiles a line has asked for, with this one."""
+        if len(self.num_of_line) > _MAX_LOOPS:
+            self.num_of_line.clear()
+        self.num_of_line[line] = self.num_of_line.get(line, 0) + 1
+        return self.num_of_line[line]
+
+    def loop(self, key: tuple, owner: Handle | None) -> "_Loop":
+        """What is known of a loop; a new one if its variables are others."""
+        if len(self.loops) > _MAX_LOOPS:
+            self.loops.clear()
+        found = self.loops.get(key)
+        if found is None or not found.is_of(owner):
+            found = self.loops[key] = _Loop(owner)
+        return found
+
+
+class _Loop:
+    """The compiles of one line for the same variables."""
+
+    def __init__(self, owner: Handle | None) -> None:
+        self._owner = None if owner is None else weakref.ref(owner)
+        self.count = 0
+        self.seconds = 0.0
+
+    def is_of(self, owner: Handle | None) -> bool:
+        """Whether it is the loop that trains or reads this variable."""
+        return (None if self._owner is None else self._owner()) is owner
+
+
+class _Whole(threading.local):
+    """Whether this thread is compiling a whole program."""
+
+    depth = 0
+
+
+log = Log()
+_guard = threading.RLock()
+_whole = _Whole()
+
+
+class Compiling:
+    """The context in which a program is compiled, and what is noted about it.
+
+    Entering it may warn; leaving it notes the time.
+
+    Args:
+        recording: What is to be run.
+        path: Its calls.
+        wanted: Numbers of the results that are held.
+        demand: What it keeps for gradients, or is given.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        path: Sequence[Node],
+        wanted: Sequence[int],
+        demand: Any,
+    ) -> None:
+        self._path = path
+        site = user_site()
+        values, owners = recording.values, recording.owners
+        together = [n for n in owners if values[n].__class__ is Snapshot]
+        outline = Outline(
+            str(site),
+            recording.settings,
+            outline_of(path),
+            frozenset(wanted),
+            frozenset(together),
+            hash(demand),
+        )
+        with _guard:
+            near = nearest(outline, log.outlines)
+            found = differences(outline, near, path, owners)
+            log.remember(outline)
+            self._loop = log.loop(*_identity(site, path, owners))
+        has_named_size = note_sizes(path)
+        if found[0].kind != "inside" or not self._loop.count:
+            self._loop.count += 1
+            if self._loop.count == _MANY and not has_named_size:
+                self._warn(site, found)
+        self._site = site
+        self._found = found
+
+    def _warn(self, site: Site, found: Sequence[Difference]) -> None:
+        changes = "; ".join(difference.text for difference in found)
+        hint = _HINTS.get(found[0].kind, "")
+        warnings.warn(
+            f"Compile {_MANY} of {_in_function(site)}{site}, after "
+            f"{self._loop.seconds:.1f} s of compiling: {changes}. {hint} "
+            "jt.debug.explain_compiles() lists all.",
+            stacklevel=user_level(),
+        )
+
+    def __enter__(self) -> None:
+        _whole.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        _whole.depth -= 1
+
+    def done(self, seconds: float) -> None:
+        """Note that it has been compiled and launched."""
+        note_duration(self._path, seconds)
+        line = str(self._site)
+        with _guard:
+            self._loop.seconds += seconds
+            entry = Compile(
+                line=line,
+                function=self._site.function,
+                number=log.count(line),
+                seconds=seconds,
+                num_calls=len(self._path),
+                reasons=tuple(difference.text for difference in self._found),
+            )
+            log.add(entry)
+
+
+def _in_function(site: Site) -> str:
+    return f"`{site.function}` at " if site.function else ""
+
+
+def _identity(
+    site: Site, path: Sequence[Node], owners: Mapping[int, Handle]
+) -> tuple[tuple, Handle | None]:
+    """What tells loops apart: the line, and the variable read first, else the ops."""
+    for node in path:
+        for number, kind in node.leaves:
+            if kind.role == TRAINABLE and number in owners:
+                return (site.code, site.offset), owners[number]
+    return (site.code, site.offset, *(node.op for node in path)), None
+
+
+def _note_event(event: str, duration_secs: float, **_: Any) -> None:
+    """Count a single call that XLA has compiled for this package."""
+    if event == _BACKEND_COMPILE and not _whole.depth and is_inside("recording"):
+        log.num_single += 1
+        log.single_seconds += duration_secs
+
+
+# One for each program that XLA compiles, none for those found in a cache (JAX 0.10.2).
+_BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
+jax.monitoring.register_event_duration_secs_listener(_note_event)
 
 
 def note_duration(path: Sequence[Node], seconds: float) -> None:
@@ -27,16 +259,19 @@ def note_duration(path: Sequence[Node], seconds: float) -> None:
         )
 
 
-def note_sizes(path: Sequence[Node]) -> None:
+def note_sizes(path: Sequence[Node]) -> bool:
     """Warn at the second new leading size of an argument of one loop.
 
     One size more is a ragged last batch; from the second on, every new batch size
     costs a compile.
+
+    Returns:
+        Whether this loop has been warned of.
     """
     leaves = [(node, kind) for node in path for _, kind in node.leaves if kind.shape]
     data = [(node, kind) for node, kind in leaves if kind.role == "plain"]
     if not data:
-        return
+        return False
     site = user_site()
     loop = (
         site,
@@ -59,6 +294,7 @@ def note_sizes(path: Sequence[Node]) -> None:
             "and the mask to the loss as sample_weight.",
             stacklevel=user_level(),
         )
+    return -1 in sizes
 
 
 def note_length(recording: Recording) -> None:

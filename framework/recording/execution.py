@@ -40,7 +40,7 @@ make_value: Callable[..., Any] = Handle
 """Makes the Tensor of an array; `tensor` sets it."""
 
 _reference = weakref.ref
-_bounds = config.bounds
+_bounds, _switches = config.bounds, config.switches
 
 
 def call(
@@ -71,6 +71,7 @@ def call(
         recording = current()
     if (
         not recording.depth
+        and not _switches.checks
         and not _is_pending(recording, inputs)
         and not (op.writes and _is_read_there(recording, op, inputs))
     ):
@@ -90,7 +91,7 @@ def call(
         made = jax.tree.unflatten(node.tree, add_results(recording, node))
     if op.writes:
         _note_writes(recording, node, inputs)
-    if node.length >= _bounds.pending_nodes:
+    if node.length >= _bounds.pending_nodes and recording.outer is None:
         note_length(recording)
         run(recording)
     return made
@@ -206,8 +207,11 @@ def detached() -> Iterator[None]:
 
 
 def is_current(recording: Recording) -> bool:
-    """Whether a recording is the one of this thread or task."""
-    return current() is recording
+    """Whether a recording is the one of this thread or task, or is around it."""
+    inner: Recording | None = current()
+    while inner is not None and inner is not recording:
+        inner = inner.outer
+    return inner is recording
 
 
 def run(recording: Recording) -> None:
@@ -220,11 +224,12 @@ def run(recording: Recording) -> None:
     node = recording.node
     if node is None or node.parent is None:
         return
+    recording.refuse()
     missing = node.end - len(recording.values)
     if missing > 0:  # a call was interrupted before its results were noted
         recording.values.extend([nobody] * missing)
     with recording.guard:
-        after = begin(recording.depth) if here.recording is recording else None
+        after = _following(recording)
         segment = None
         if recording.tapes:
             segment = _hand_over(recording, after)
@@ -241,6 +246,20 @@ def run(recording: Recording) -> None:
             raise
         finally:
             recording.finish()
+
+
+def _following(recording: Recording) -> Recording | None:
+    """The empty recording that takes the place of one that runs in this thread."""
+    inner = here.recording
+    if inner is recording:
+        return begin(recording.depth)
+    while inner is not None and inner.outer is not recording:
+        inner = inner.outer
+    if inner is None:
+        return None
+    after = inner.outer = Recording(recording.depth)
+    after.task = recording.task
+    return after
 
 
 def _hand_over(recording: Recording, after: Recording | None) -> Segment | None:

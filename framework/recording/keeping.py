@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import jax
 
+from .derivative import GRADIENT
 from .node import Node
-from .replay import GRADIENT, values_taken
+from .replay import values_taken
 
 
 class Demand(NamedTuple):

@@ -18,14 +18,17 @@ import jax.numpy as jnp
 from .. import config
 from ..errors import ExecutionError
 from .cache import Cache
-from .compiling import note_duration, note_sizes
+from .checking import Checker
+from .compiling import Compiling
+from .connection import carrying
 from .keeping import Demand, usable
 from .node import Handle, Node, Recording, Segment
 from .program import Pack, Program, final_writes
-from .replay import as_typed, carrying, needed, replay, replay_op_by_op
+from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import applied, settings
 from .slots import Slot, slots
 from .snapshot import Snapshot
+from .steps import steps
 
 ATTEMPTS = 20  # at arguments that other threads update meanwhile
 _clock = itertools.count()
@@ -136,11 +139,12 @@ def _launch_here(
         slot.asked = frozenset(alive)
         _launch_op_by_op(recording, slot, alive, handles)
         return
-    note_sizes(slot.path)
+    compiling = Compiling(recording, slot.path, alive, demand)
     start = time.perf_counter()
-    program = slot.compile(recording, alive, demand)
-    launched = _launch_program(recording, program, alive, handles)
-    note_duration(slot.path, time.perf_counter() - start)
+    with compiling:
+        program = slot.compile(recording, alive, demand)
+        launched = _launch_program(recording, program, alive, handles)
+    compiling.done(time.perf_counter() - start)
     assert launched, "a program fits the arguments that it was compiled for"
 
 
@@ -195,6 +199,8 @@ def _arguments(
     values, owners = recording.values, recording.owners
     count = program.num_overwritten
     is_safe = config.switches.safe_steps
+    if is_safe:
+        steps.keep(recording)
     homes, overwritten = [], []
     for number in program.overwritten:
         home = owners[number]._home
@@ -331,8 +337,11 @@ def _launch_op_by_op(
     with updating if variables else contextlib.nullcontext():
         for number in variables:  # another thread may have written meanwhile
             recording.values[number] = owners[number]._admitted()
+        if config.switches.safe_steps:
+            steps.keep(recording)
         values = leaf_values(slot.path, recording.values, owners)
-        replay_op_by_op(needed(slot.path, [*alive, *finals]), values)
+        checker = Checker(owners) if config.switches.checks else None
+        replay_op_by_op(needed(slot.path, [*alive, *finals]), values, checker)
         written = [
             (owners[number], values[final], final in alive)
             for number, final in zip(variables, finals, strict=True)

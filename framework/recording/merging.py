@@ -17,16 +17,20 @@ import jax
 
 from .. import config
 from .cache import Cache
+from .derivative import GRADIENT
 from .node import Handle, Node, Recording, Segment, nobody, resume, roots
 from .op import Op
-from .replay import GRADIENT, find_slice, needed
-from .signature import TensorType, plain_type
+from .replay import needed
+from .signature import TensorType
+from .slice import find_slice
 
 Part = Segment | Recording
 _Place = tuple[int, int]
 """A part, by its position, and a number in it."""
 
 _LEFT_OUT = -1
+_ENTRY = 16
+"""How many places an entry has at most: parts are merged again and again."""
 
 ADMIT = Op("watch", lambda *arrays: (), is_differentiable=False)
 """Brings a value into a recording that no call has taken yet."""
@@ -41,11 +45,14 @@ def gradient_node(node: Node, key: tuple) -> Node:
     """
     child = node.children.get(key)
     if child is None:
-        _, spans, watched, watches_variables, goals, seeds, sources = key
+        _, spans, watched, watches, goals, seeds, sources, form = key
         cut = find_slice(
-            node.path(), spans, dict(watched), watches_variables, goals, seeds, sources
+            node.path(), spans, dict(watched), watches, goals, seeds, sources, form
         )
-        kinds = tuple(plain_type(cut.types[reads[0]]) for reads in cut.sources)
+        for inner, _ in cut.nodes:
+            if inner.op is not None and inner.op.failure is not None:
+                raise inner.op.failure
+        kinds = form.kinds(cut) if any(cut.is_connected) else ()
         child = Node(
             node, key, GRADIENT, {"slice_": cut}, cut.operands, (), kinds, "list"
         )
@@ -156,7 +163,10 @@ def _merge(
 ) -> Merged:
     wires = _wires(parts)
     wanted = None if only is None else _wanted_in(parts, only)
-    root = roots.find(recording.settings) if recording.settings else recording.start()
+    if not recording.settings:
+        recording.start()
+    entry = tuple([place for part in parts for place in part.entry])[:_ENTRY]
+    root = roots.find(recording.settings, entry)
     key = (
         root,
         tuple([part.node for part in parts]),
@@ -169,6 +179,7 @@ def _merge(
         plan = _plans.add(key, _Planner(root, parts, wires, wanted).plan())
     whole = Recording(recording.depth)
     whole.settings = recording.settings
+    whole.entry = entry
     whole.task = recording.task
     whole.node = plan.node
     whole.has_settled = bool(plan.settled)
@@ -375,7 +386,7 @@ class _Planner:
 
     def _gradient_key(self, index: int, old: Node) -> tuple:
         numbers = self._numbers[index]
-        _, spans, watched, watches_variables, goals, seeds, sources = old.key
+        _, spans, watched, watches_variables, goals, seeds, sources, form = old.key
 
         def place(start: int) -> int:
             return self._places[index].place(start, self._end)
@@ -395,6 +406,7 @@ class _Planner:
                 tuple(numbers[n] for n in reads if numbers[n] != _LEFT_OUT)
                 for reads in sources
             ),
+            form,
         )
 
 

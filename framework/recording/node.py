@@ -19,9 +19,10 @@ from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import config
 from .op import Op, concrete_classes
 from .signature import TensorType, plain_type, settings
-from .site import user_site
+from .site import Entry, user_site
 from .snapshot import Snapshot
 
 _MAX_NODES = 200_000
@@ -171,17 +172,28 @@ class Node:
 
 
 class _Roots:
-    """The first node of each setting, forgotten when the tree has grown too large."""
+    """The first node of each setting, forgotten when the tree has grown too large.
+
+    What a tape covers has a root for each place where a tape is entered, so that two
+    loops of the same structure have nodes, and with them lines, of their own. Programs
+    are found by structure: they share these.
+    """
 
     def __init__(self) -> None:
-        self.by_settings: dict[tuple, Node] = {}
+        self.by_settings: dict[tuple, tuple[Node, Entry]] = {}
         self.count = 0
 
-    def find(self, key: tuple) -> Node:
-        """The root for recordings under these settings."""
+    def find(self, key: tuple, entry: Entry = ()) -> Node:
+        """The root for recordings under these settings, entered at these lines."""
         if self.count > _MAX_NODES:
             self.clear()
-        return self.by_settings.get(key) or self.by_settings.setdefault(key, Node())
+        if config.switches.checks:  # every call is to know its own line
+            return Node()
+        name = (key, *[(id(code), offset) for code, offset in entry])
+        found = self.by_settings.get(name)
+        if found is None:  # the entry stays beside it, so that no `id` is reused
+            found = self.by_settings.setdefault(name, (Node(), entry))
+        return found[0]
 
     def clear(self) -> None:
         """Forget all paths; recordings that are under way keep theirs."""
@@ -233,6 +245,7 @@ class Segment(_Numbering):
         "__weakref__",
         "_known",
         "_others",
+        "entry",
         "held",
         "node",
         "origins",
@@ -248,6 +261,7 @@ class Segment(_Numbering):
         self.node = recording.node
         self.serial = recording.serial
         self.settings = recording.settings
+        self.entry = recording.entry
         values = recording.values
         self.owners = recording.owners
         self.values = {number: values[number] for number in self.owners}
@@ -303,6 +317,8 @@ class Recording(_Numbering):
         writes: Variables assigned here, by `id`, with the number of their value.
         taps: All numbers that were read from a variable, where more than one.
         origins: For arguments that a live tape knows: where it recorded them.
+        entry: Where the tape was entered that it began under; part of its place in the
+            tree, for the lines in messages.
         depth: How many tapes and regions are open; calls are recorded while any is.
         tapes: Weak references to the tapes that cover some of these calls.
         task: The asyncio task it belongs to, if one was running.
@@ -319,6 +335,7 @@ class Recording(_Numbering):
 
     __slots__ = (
         "depth",
+        "entry",
         "failure",
         "guard",
         "has_settled",
@@ -339,6 +356,9 @@ class Recording(_Numbering):
         "writes",
     )
 
+    outer: "Recording | None" = None
+    """The recording around it, if it is a body's."""
+
     def __init__(self, depth: int = 0) -> None:
         self.serial = next(_serials)
         self.node: Node | None = None
@@ -350,6 +370,7 @@ class Recording(_Numbering):
         self.writes: dict[int, tuple[Handle, int]] = {}
         self.taps: dict[int, list[int]] = {}
         self.origins: dict[int, tuple[Segment, int]] = {}
+        self.entry: Entry = ()
         self.depth = depth
         self.tapes: list[weakref.ref] = []
         self.settings: tuple = ()
@@ -365,7 +386,7 @@ class Recording(_Numbering):
     def start(self) -> Node:
         """Settle the settings that the calls of this recording obey."""
         self.settings = settings()
-        self.node = roots.find(self.settings)
+        self.node = roots.find(self.settings, self.entry)
         return self.node
 
     def admit(self, handle: Handle) -> int | TensorType:
@@ -400,6 +421,13 @@ class Recording(_Numbering):
             self.known[id(handle)] = number
             handle._share()
         return handle._type
+
+    def read(self, number: int) -> Any:
+        """The value of a result that is read before it runs; only bodies have one."""
+        raise NotImplementedError
+
+    def refuse(self) -> None:
+        """Raise, for a body cannot run by itself; other recordings can."""
 
     def mend(self, node: Node) -> None:
         """Drop what an interrupted call left behind, or add what it did not come to."""

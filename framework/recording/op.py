@@ -37,19 +37,33 @@ class Op:
             that stands at that input. Such an op passes no gradient on.
         masks_zeros: Whether no cotangent passes where none arrives, even where the
             derivative is infinite; for an elementwise function of one input.
+        carried: Positions of the inputs that gradients flow through; `None` for all.
+        rule: In place of JAX's derivative: called with the inputs and the positions to
+            differentiate by, returns the results as a list and the pullback, a
+            `jax.tree_util.Partial`.
+        failure: What a gradient through it raises.
         is_user: Whether a user wrote `function`; its errors then pass unchanged.
         hint: One sentence on how to mend arguments that do not fit.
+        input_names: What messages call the inputs, where they have names.
+        bad_index: For an op that takes indices: called in debugging runs with the
+            inputs and the options; says what is wrong with the first index outside
+            its axis, or returns `None`.
     """
 
     __slots__ = (
         "_settled",
+        "bad_index",
+        "carried",
+        "failure",
         "function",
         "hint",
+        "input_names",
         "is_differentiable",
         "is_settled",
         "is_user",
         "masks_zeros",
         "name",
+        "rule",
         "writes",
     )
 
@@ -61,16 +75,26 @@ class Op:
         is_differentiable: bool = True,
         writes: tuple[tuple[int, int], ...] = (),
         masks_zeros: bool = False,
+        carried: frozenset[int] | None = None,
+        rule: Callable | None = None,
+        failure: Exception | None = None,
         is_user: bool = False,
         hint: str = "",
+        input_names: Sequence[str] = (),
+        bad_index: Callable[[Sequence[Any], dict], str | None] | None = None,
     ) -> None:
         self.name = name
         self.function = function
         self.is_differentiable = is_differentiable and not writes
         self.writes = writes
         self.masks_zeros = masks_zeros
+        self.carried = carried
+        self.rule = rule
+        self.failure = failure
         self.is_user = is_user
         self.hint = hint
+        self.input_names = input_names
+        self.bad_index = bad_index
         self.is_settled = False
         self._settled: Op | None = None
 
@@ -79,7 +103,12 @@ class Op:
         if not self.writes:
             return self
         if self._settled is None:
-            again = Op(self.name, self.function, writes=self.writes)
+            again = Op(
+                self.name,
+                self.function,
+                writes=self.writes,
+                input_names=self.input_names,
+            )
             again.is_settled = True
             self._settled = again
         return self._settled

@@ -14,9 +14,11 @@ from .. import config
 from . import execution
 from .arithmetic import ADD
 from .cache import Cache
+from .connection import find_connected
+from .derivative import GRADIENT
+from .form import COTANGENTS
 from .merging import ADMIT, continued, gradient_node, place_in
 from .node import Handle, Recording, Segment, nobody, record
-from .replay import GRADIENT, find_connected
 
 
 def admit(recording: Recording, handle: Handle) -> None:
@@ -187,6 +189,7 @@ def _pull_segment(
             tuple(goals),
             tuple(seeds),
             tuple(wanted),
+            COTANGENTS,
         ),
     )
     if not child.outputs:

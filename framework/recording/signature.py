@@ -150,6 +150,18 @@ _x64, _precision, _device, _dtypes, _ranks, _prng, _nans = (
 )
 
 
+SETTING_NAMES = (
+    "enable_x64",
+    "default_matmul_precision",
+    "default_device",
+    "numpy_dtype_promotion",
+    "numpy_rank_promotion",
+    "default_prng_impl",
+    "debug_nans",
+)
+"""What `settings` holds, in order."""
+
+
 def settings() -> tuple:
     """The JAX settings that change what an op computes, as one hashable value.
 

@@ -1,8 +1,11 @@
 """Where a call was made: the user's own line, for messages."""
 
+import ast
+import linecache
 import os
+import re
 import sys
-from types import CodeType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -12,11 +15,24 @@ _OUTSIDE = tuple(
 )
 
 
+layer_calls: set[CodeType] = set()
+"""The code of `Layer.__call__`; `layer` adds it."""
+
+_CELL = re.compile(r"<ipython-input-(\d+)-")
+
+
 class Site(NamedTuple):
-    """The user's line that made a call, without keeping its frame alive."""
+    """The user's line that made a call, without keeping its frame alive.
+
+    Attributes:
+        code, offset: The user's code, and where in it the call stands.
+        layers: Names of the layers whose calls lie between that line and the op, the
+            outermost first.
+    """
 
     code: CodeType
     offset: int
+    layers: tuple[str, ...] = ()
 
     @property
     def line(self) -> int:
@@ -26,16 +42,106 @@ class Site(NamedTuple):
                 return line
         return self.code.co_firstlineno
 
+    @property
+    def function(self) -> str:
+        """The function that the line is in; empty at the top of a module."""
+        name = self.code.co_name
+        return "" if name == "<module>" else name
+
     def __str__(self) -> str:
-        return f"{self.code.co_filename}:{self.line}"
+        cell = _cell_of(self.code.co_filename)
+        return (
+            f"{self.code.co_filename}:{self.line}"
+            if cell is None
+            else f"cell {cell}, line {self.line}"
+        )
+
+    def expression(self) -> ast.expr | None:
+        """The expression that made the call, if its source can be read."""
+        positions = list(self.code.co_positions())[self.offset // 2]
+        text = _between(self.code.co_filename, *positions)
+        try:
+            return ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError):
+            return None
+
+
+def _cell_of(file: str) -> str | None:
+    """The number of the notebook cell that a file name stands for."""
+    found = _CELL.match(os.path.basename(file))
+    if found is not None:
+        return found.group(1)
+    # IPython 8 names a cell by a hash of its text, and knows which one it was.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    describe = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    label, name = (describe(file) if describe else None) or ("", "")
+    return name.removeprefix("In[").removesuffix("]") if label == "Cell" else None
+
+
+def _between(
+    file: str, line: int | None, end: int | None, column: int | None, last: int | None
+) -> str:
+    """The source text from one place to another; columns count bytes."""
+    if line is None or end is None or column is None or last is None:
+        return ""
+    rows = [linecache.getline(file, n).encode() for n in range(line, end + 1)]
+    rows[-1] = rows[-1][:last]
+    rows[0] = rows[0][column:]
+    return "(" + b"".join(rows).decode(errors="replace") + ")"
+
+
+Entry = tuple[tuple[CodeType, int], ...]
+"""Places in code, innermost first: where something was entered, and its callers."""
+
+
+def callers(level: int, count: int) -> Entry:
+    """The place `level` frames up, and those that called it, `count` in all."""
+    frame = sys._getframe(level)
+    found = [(frame.f_code, frame.f_lasti)]
+    while len(found) < count and frame.f_back is not None:
+        frame = frame.f_back
+        found.append((frame.f_code, frame.f_lasti))
+    return tuple(found)
 
 
 def user_site() -> Site:
     """The innermost line on the stack that is outside this package."""
+    layers: list[str] = []
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OUTSIDE):
+            break
+        if frame.f_code in layer_calls:
+            layers.append(_layer_name(frame))
+        frame = frame.f_back
+    return Site(frame.f_code, frame.f_lasti, tuple(reversed(layers)))
+
+
+def _layer_name(frame: FrameType) -> str:
+    return frame.f_locals["self"].name
+
+
+def is_inside(room: str) -> bool:
+    """Whether a call of `framework/<room>` is on the stack, the caller's aside."""
+    folder = os.path.join(_PACKAGE, "framework", room) + os.sep
+    frame = sys._getframe(1).f_back
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(folder):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def reading_site() -> Site:
+    """The innermost line on the stack outside this package, JAX and NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        name = frame.f_globals.get("__name__", "").split(".")[0]
+        is_ours = file.startswith(_PACKAGE + os.sep) and not file.startswith(_OUTSIDE)
+        if not is_ours and name not in ("jax", "jaxlib", "numpy"):
             break
         frame = frame.f_back
     return Site(frame.f_code, frame.f_lasti)

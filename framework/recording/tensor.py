@@ -27,7 +27,7 @@ from . import execution
 from .execution import call
 from .ingest import X64, device_dtype, is_number, private_array
 from .launching import read_elsewhere, was_donated
-from .node import NOWHERE, Handle, Recording
+from .node import NOWHERE, Handle, Recording, current, here
 from .op import Op
 from .program import Pack
 from .signature import SCALAR, TensorType, freeze, tensor_type, type_of
@@ -224,6 +224,9 @@ class ArrayLike(Handle):
 
     def _host(self) -> np.ndarray:
         """The value on the host; may be a read-only view."""
+        if here.recording is not None and here.recording.depth:
+            for tape in current().live_tapes():
+                tape._note_read(self)
         for attempt in range(_READS):
             try:
                 return self._read()
@@ -389,6 +392,9 @@ class Tensor(ArrayLike):
         """Run what this waits for; in another thread, compute only this."""
         recording, number = self._at
         assert recording is not None
+        if recording.outer is not None:
+            value = self._value = recording.read(number)
+            return value
         if recording.is_done:
             _raise_lost(recording)
         if execution.is_current(recording):

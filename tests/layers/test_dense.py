@@ -82,3 +82,16 @@ def test_constraints_and_regularizers_belong_to_their_weight():
     assert [float(loss) for loss in layer.losses] == [1.5]
     jt.optimizers.SGD(1.0).apply([jt.zeros((3, 1)), jt.ones(1)], layer.weights)
     assert layer.bias.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("is_built", [False, True])
+@pytest.mark.parametrize("container", [list, dict])
+def test_several_arrays_are_refused(is_built, container):
+    dense = jt.layers.Dense(2, name="head")
+    if is_built:
+        dense(np.zeros((1, 4), np.float32))
+    arrays = [np.zeros(4, np.float32)] * 3
+    given = arrays if container is list else dict(zip("abc", arrays, strict=True))
+    message = rf"'head'\) takes one array; got a {container.__name__} of 3"
+    with pytest.raises(TypeError, match=message):
+        dense(given)

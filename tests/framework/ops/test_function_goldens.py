@@ -1,8 +1,12 @@
 """The less common ops against the answers of TensorFlow in `functions.json`."""
 
+import inspect
+from operator import attrgetter
+
 import numpy as np
 import pytest
 
+import jaxtape as jt
 from tests.framework.ops.test_goldens import (
     check_case,
     decode,
@@ -40,5 +44,42 @@ def test_what_tensorflow_refuses_is_refused(name):
         function_of(case)(*decode(case["arguments"], np.asarray), **case["keywords"])
 
 
+# Arguments that only TensorFlow's own kinds of arrays and devices have a use for.
+THEIR_OWN = {"bad_indices_policy", "layout", "grad_a", "grad_b", "dim"}
+SIGNATURE_DIFFERS = {
+    "device": "TensorFlow calls it device_name",
+    "linalg.matvec": "without a_is_sparse and b_is_sparse",
+    "math.accumulate_n": "an alias of add_n",
+    "meshgrid": "its keywords are written out",
+    "nn.silu": "takes `name` as well",
+    "nn.swish": "takes `name` as well",
+}
+
+
+def ours(path):
+    try:
+        return attrgetter(path)(jt)
+    except AttributeError:
+        return None
+
+
+SIGNATURES = {
+    path: names
+    for path, names in golden("functions")["signatures"].items()
+    if inspect.isfunction(ours(path)) and "jaxtape" in ours(path).__module__
+}
+
+
+@pytest.mark.parametrize("path", SIGNATURES.keys() - SIGNATURE_DIFFERS.keys())
+def test_arguments_have_tensorflow_s_names_and_order(path):
+    expected = [name for name in SIGNATURES[path] if name not in THEIR_OWN]
+    assert list(inspect.signature(ours(path)).parameters) == expected
+
+
+def test_most_functions_of_tensorflow_are_there():
+    assert len(SIGNATURES) > 250
+
+
 def test_every_exception_names_a_case():
     assert set(VALUE_DIFFERS) | set(GRADIENT_DIFFERS) <= set(CASES)
+    assert SIGNATURE_DIFFERS.keys() <= SIGNATURES.keys()

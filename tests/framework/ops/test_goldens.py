@@ -16,9 +16,6 @@ VALUE_DIFFERS = {
     "clip_by_norm, overflow": "TensorFlow loses the direction: 0 instead of 0.707",
     "clip_by_global_norm #9": "TensorFlow's norm overflows; ours does not",
     "floordiv by integer 0": "XLA has no integer error; TensorFlow raises on CPU",
-    "math.multiply_no_nan": "not offered",
-    "truncatediv": "not offered",
-    "truncatemod": "not offered",
 }
 GRADIENT_DIFFERS = {
     "clip_by_global_norm #5": "TensorFlow has NaN for zeros; ours is 1",
@@ -28,7 +25,6 @@ GRADIENT_DIFFERS = {
     "math.reduce_euclidean_norm": "NaN at 0; ours is 0",
     "math.reduce_std": "NaN where all are equal; ours is 0",
     "pow": "NaN by x at 0 ** 0; ours is 0",
-    "reduce_max of NaN": "NaN for all elements; ours is 0",
     "argsort": "TensorFlow counts it as connected; ours is None",
     "argsort #2": "TensorFlow counts it as connected; ours is None",
     "softmax cross entropy, labels that sum to 2": "documented as incorrect there",

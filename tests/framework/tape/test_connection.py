@@ -169,3 +169,14 @@ def test_a_target_of_another_tape_has_no_gradient():
         _ = v * 2
     assert second.gradient(y, v) is None
     assert float(first.gradient(y, v)) == 6.0
+
+
+def test_tensorflow_s_enum_chooses_what_stands_for_none():
+    x = jt.Variable(1.0)
+    for kind, expected in (("NONE", None), ("ZERO", 0.0)):
+        with jt.GradientTape() as tape:
+            target = jt.constant(2.0)
+        found = tape.gradient(
+            target, x, unconnected_gradients=jt.UnconnectedGradients[kind]
+        )
+        assert found == expected

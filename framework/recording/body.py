@@ -1,0 +1,215 @@
+"""Bodies: what a function calls on placeholders, as a pure function to be called later.
+
+Rules for gradients, branches and loops are written with Tensors and Variables. Such a
+function is called once on placeholders, and what it calls goes into a recording of its
+own: its outer Tensors and Variables become operands, what it assigns becomes further
+results, and the node that it ends on is its structure.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+
+from ..errors import BodyError
+from . import execution
+from .arithmetic import ASSIGN
+from .merging import ADMIT
+from .node import NOWHERE, Handle, Recording, current, nobody, record, resume
+from .replay import as_typed, needed, replay, replay_op_by_op
+from .signature import TensorType, plain_type
+from .tensor import convert
+
+
+class Body(Recording):
+    """A recording of what a function calls; see the module's docstring.
+
+    Attributes:
+        name: What messages call the function's caller: `custom_gradient`, `scan`.
+        outer: The recording around it.
+        known_values: The handles whose values placeholders stand for, by number. Those
+            of a loop's body stand for none, or for many.
+    """
+
+    __slots__ = ("_before", "known_values", "name", "outer")
+
+    def __init__(self, outer: Recording, name: str) -> None:
+        super().__init__(depth=1)
+        self.name = name
+        self.outer = outer
+        self.task = outer.task
+        self.known_values: dict[int, Handle] = {}
+        self._before: dict[int, tuple[Handle, Any]] = {}
+
+    def admit(self, handle: Handle) -> int | TensorType:
+        """Take in an argument without asking for its value, nor stamping it."""
+        number = self._number_of(handle)
+        if number is not None:
+            return number
+        number = len(self.values)
+        self.values.append(nobody)
+        self.owners[number] = handle
+        self.known[id(handle)] = number
+        self._before[number] = (handle, handle._at)
+        return handle._type
+
+    def placeholders(
+        self, kinds: Sequence[TensorType], sources: Sequence[Handle] | None = None
+    ) -> list[Any]:
+        """Tensors that stand for the function's arguments.
+
+        Args:
+            kinds: Their types.
+            sources: The arguments themselves, if they may be read inside.
+        """
+        made = [execution.make_pending(plain_type(kind), NOWHERE) for kind in kinds]
+        if made:
+            start = len(self.values)
+            record(self, ADMIT, made, {}, ())
+            for number, placeholder in enumerate(made, start):
+                placeholder._at = (self, number)
+            if sources is not None:
+                self.known_values.update(enumerate(sources, start))
+        return made
+
+    def number(self, handle: Handle) -> int:
+        """The number of a value, which is brought in if the body has none."""
+        numbers = self.numbers_of(handle)
+        if not numbers:
+            record(self, ADMIT, (handle,), {}, ())
+            numbers = self.numbers_of(handle)
+        return numbers[-1]
+
+    def captured(self) -> dict[int, Handle]:
+        """What the function takes from around it, by number."""
+        assigned = self.assigned()
+        return {
+            number: handle
+            for number, handle in self.owners.items()
+            if handle._at[0] is not self or number in assigned
+        }
+
+    def assigned(self) -> dict[int, int]:
+        """The last value of each variable that is assigned, by its first number."""
+        first = {id(handle): number for number, handle in self.owners.items()}
+        return {
+            first[name]: final
+            for name, (_, final) in self.writes.items()
+            if name in first
+        }
+
+    def close(self) -> None:
+        """Let variables that were assigned here stand again where they stood."""
+        for handle, at in self._before.values():
+            if handle._at[0] is self:
+                handle._at = at
+
+    def read(self, number: int) -> Any:
+        """The value of a Tensor while the function runs, if its arguments have one.
+
+        Raises:
+            BodyError: where one value stands for many, as in a loop's body.
+        """
+        assert self.node is not None
+        path = self.node.path()
+        nodes = needed(path, [number])
+        wanted = {number, *(n for node in nodes for n in node.inputs)}
+        values = {}
+        for node in path:
+            for leaf, kind in node.leaves:
+                if leaf in wanted:
+                    source = self.known_values.get(leaf, self.owners[leaf])
+                    if source._at[0] is self:
+                        self.refuse()
+                    values[leaf] = as_typed(source._array(), kind)
+        replay_op_by_op(nodes, values)
+        return values[number]
+
+    def refuse(self) -> None:
+        """Raise for a value that is needed while the function is recorded."""
+        raise BodyError(
+            f"The function given to {self.name}() needs the value of a Tensor or "
+            "Variable that it computes, but it is recorded as one call, in which there "
+            "are no values yet. Compute with it instead (jt.where, jt.cond), or write "
+            "the loop in Python."
+        )
+
+
+@contextlib.contextmanager
+def body_of(name: str) -> Iterator[Body]:
+    """Record what is called in the block as a body of its own."""
+    body = Body(current(), name)
+    resume(body)
+    try:
+        yield body
+    finally:
+        body.close()
+        assert body.outer is not None
+        resume(body.outer)
+
+
+def traced(
+    name: str,
+    function: Callable,
+    kinds: Sequence[TensorType] = (),
+    sources: Sequence[Handle] | None = None,
+) -> "tuple[Computation, Any]":
+    """Call a function on placeholders: what it computes, and how its results nest.
+
+    Args:
+        name: What messages call the function's caller.
+        function: Takes one placeholder for each of `kinds`.
+        kinds: Types of its arguments.
+        sources: The arguments themselves, if they may be read inside.
+    """
+    with body_of(name) as body:
+        result = function(*body.placeholders(kinds, sources))
+        flat, tree = jax.tree.flatten(result, is_leaf=is_handle)
+        results = [body.number(convert(leaf, name="result")) for leaf in flat]
+        return Computation(body, len(kinds), results), tree
+
+
+def is_handle(value: Any) -> bool:
+    """Whether a value is a Tensor or Variable: a leaf, whatever it holds."""
+    return isinstance(value, Handle)
+
+
+class Computation:
+    """What a body computes, as a function of arrays.
+
+    Attributes:
+        key: Its structure, hashable: equal ones are one program.
+        types: Types of the results.
+        captured: What the function takes from around it, which are the last inputs.
+        assigned: Positions in `captured` of the variables that it assigns, whose new
+            values are the last outputs.
+        num_arguments, num_results: How many inputs come before those captured, and how
+            many outputs before the new values.
+    """
+
+    def __init__(self, body: Body, num_arguments: int, results: Sequence[int]) -> None:
+        captured, written = body.captured(), body.assigned()
+        node = body.node
+        numbers = list(captured)
+        self._inputs = (*range(num_arguments), *numbers)
+        self._outputs = (*results, *written.values())
+        self._nodes = needed(node.path() if node else [], self._outputs)
+        types = node.types() if node else []
+        self.types = [plain_type(types[number]) for number in results]
+        self.captured = list(captured.values())
+        self.assigned = [numbers.index(number) for number in written]
+        self.num_arguments = num_arguments
+        self.num_results = len(results)
+        self.key = (node, self._inputs, self._outputs, num_arguments)
+
+    def compute(self, *arrays: Any) -> list[Any]:
+        """The values that go out, from those that come in."""
+        values = dict(zip(self._inputs, arrays, strict=True))
+        replay(self._nodes, values)
+        return [values[number] for number in self._outputs]
+
+    def assign(self, values: Sequence[Handle]) -> None:
+        """Give the variables that it assigns their new values, as recorded calls."""
+        for position, value in zip(self.assigned, values, strict=True):
+            execution.call(ASSIGN, (self.captured[position], value))
