@@ -186,33 +186,43 @@ class Covering:
             self._seen[id(handle)] = handle
 
     def _spend(self) -> None:
-        """Let go of everything but which variables were watched."""
-        self._is_spent = True
+        """Let go of values and handles, but for the variables that were watched."""
+        self._left = self._parts(True)
         if self._watches_variables:
-            self._past = [*map(_read_in, self._spans)]
-        self._left = self._parts()
+            spans = itertools.chain.from_iterable(self._by_place().values())
+            self._past = [*map(_read_in, spans)]
+        self._is_spent = True
         self._spans = []
         self._watched = {}
 
-    def _parts(self) -> list[Part]:
-        """What it covers, without values and without handles."""
-        if self._is_spent and self._left:
-            return self._left
+    def _by_place(self) -> dict[Recording | Segment, list[Span]]:
+        """What it covers, recording by recording."""
+        if len(self._spans) == 1:
+            return {self._spans[0].place: self._spans}
         places: dict[Recording | Segment, list[Span]] = {}
         for span in self._spans:
             places.setdefault(span.place, []).append(span)
+        return places
+
+    def _parts(self, is_spent: bool) -> list[Part]:
+        """What it covers, without values and without handles."""
         return [
             remember(
                 place,
-                self._place_in(place),
+                tuple([(span.start, span.end()) for span in spans]),
                 tuple([span.pause for span in spans]),
                 self._watched_in(place) if self._watched else (),
+                is_spent,
             )
-            for place, spans in places.items()
+            for place, spans in self._by_place().items()
         ]
 
     def _remains(self) -> Remains:
-        """What it can tell once values and handles are gone."""
+        """What it can tell, also once it has let go of values and handles."""
+        parts = self._parts(False)
+        if self._is_spent:
+            past = iter(self._past)
+            parts = [_with_variables(part, past) for part in self._left]
         notes = Notes(
             self._watches_variables,
             self._is_spent,
@@ -220,7 +230,7 @@ class Covering:
             tuple(self._reads),
             tuple(self._asked),
         )
-        return Remains(self._parts(), notes)
+        return Remains(parts, notes)
 
     def _note_read(self, handle: Handle) -> None:
         """A value leaves the tape, as a number that no derivative follows."""
@@ -436,6 +446,16 @@ def _read_in(span: Span) -> Sequence[Variable]:
     if take is None:
         take = known[part] = getter(_variables_read(place.node, *part))
     return take(place.owners)
+
+
+def _with_variables(part: Part, past: Iterator[Sequence[Variable]]) -> Part:
+    """What stays of a recording, with the variables that each of its spans read."""
+    owners = dict(part.owners)
+    for (start, stop), variables in zip(part.spans, past, strict=False):
+        if part.node is not None:
+            numbers = _variables_read(part.node, start, stop)
+            owners.update(zip(numbers, map(weakref.ref, variables), strict=True))
+    return part._replace(owners=owners)
 
 
 def _variables_read(node: Node, start: int, stop: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from . import config
 from .coverage import Covering
 from .errors import ArgumentTypeError, NonFiniteError, TapeError
 from .recording import execution
-from .recording.checking import Checker, NonFinite, findings
+from .recording.checking import Checker, NonFinite, findings, is_finite
 from .recording.compiling import Compile, log
 from .recording.derivative import GRADIENT
 from .recording.launching import leaf_values
@@ -23,8 +23,6 @@ from .recording.node import Handle, Node, Recording, Segment, current, roots
 from .recording.replay import needed, replay_op_by_op
 from .recording.signature import applied
 from .recording.steps import steps
-from .recording.tensor import Tensor
-from .variable import Variable
 
 _ITERATIONS = "iterations"
 
@@ -58,14 +56,15 @@ def enable() -> "_Enabled":
         may not. What runs inside a user's own `jax.jit` is not looked at.
     """
     around = _Enabled()
-    _set(_Mode(checks=True, execution="op_by_op", pending_nodes=1))
+    # No segments are merged, so that gradients are computed at once too.
+    _set(_Mode(True, "op_by_op", pending_nodes=1, merged_segments=0))
     return around
 
 
 def disable() -> None:
     """Record and compile again, as before `enable`."""
-    defaults = config.Bounds()
-    _set(_Mode(False, config.Switches().execution, defaults.pending_nodes))
+    usual = config.Bounds()
+    _set(_Mode(False, "auto", usual.pending_nodes, usual.merged_segments))
 
 
 def is_enabled() -> bool:
@@ -79,6 +78,7 @@ class _Mode(NamedTuple):
     checks: bool
     execution: str
     pending_nodes: int
+    merged_segments: int
 
 
 def _set(mode: _Mode) -> None:
@@ -86,6 +86,7 @@ def _set(mode: _Mode) -> None:
     config.switches.checks = mode.checks
     config.switches.execution = mode.execution
     config.bounds.pending_nodes = mode.pending_nodes
+    config.bounds.merged_segments = mode.merged_segments
     roots.clear()
     findings.clear()
 
@@ -94,9 +95,13 @@ class _Enabled:
     """What `enable` returns; leaving it restores what was before."""
 
     def __init__(self) -> None:
-        switches = config.switches
-        pending_nodes = config.bounds.pending_nodes
-        self._before = _Mode(switches.checks, switches.execution, pending_nodes)
+        switches, bounds = config.switches, config.bounds
+        self._before = _Mode(
+            switches.checks,
+            switches.execution,
+            bounds.pending_nodes,
+            bounds.merged_segments,
+        )
 
     def __enter__(self) -> None:
         pass
@@ -139,11 +144,12 @@ def first_nonfinite(value: Any = None) -> NonFinite | None:
         if config.switches.checks:
             return findings[-1] if findings else None
         raise _nothing_kept(value)
-    found = _first_in(parts, is_strict=False)
-    if found is None and isinstance(value, Tensor | Variable):
-        if np.isfinite(value.numpy()).all():
-            return None
-        found = _first_in(parts, is_strict=True)
+    found, results = _first_in(parts, is_strict=False)
+    if found is None and isinstance(value, Handle):
+        wanted = parts[-1].wanted
+        final = value._array() if wanted is None else results[wanted[0]]
+        if not is_finite(final):  # an infinity came in from outside
+            found, _ = _first_in(parts, is_strict=True)
     return found
 
 
@@ -220,7 +226,7 @@ class _Part(NamedTuple):
 def _parts_of(value: Any) -> list[_Part]:
     """What to replay for a value, in order; empty if nothing is there."""
     if value is None:
-        return [_Part(part, None) for part in steps.parts()]
+        return [_Part(part, None) for part in steps.parts() if part.is_there()]
     if isinstance(value, Covering):
         places = [span.place for span in value._spans]
         found = [_Part(place, None) for place in places if _is_there(place)]
@@ -258,7 +264,7 @@ def _before(place: Recording | Segment) -> list[_Part]:
 
 def _parts_in_steps(handle: Handle) -> list[_Part]:
     """What was kept of the last step up to a value that was computed or read there."""
-    kept = steps.parts()
+    kept = [part for part in steps.parts() if part.is_there()]
     for index, part in enumerate(kept):
         number = part.number_of(handle)
         if number is not None:
@@ -279,16 +285,19 @@ def _nothing_kept(value: Any) -> TapeError:
     )
 
 
-def _first_in(parts: Sequence[_Part], is_strict: bool) -> NonFinite | None:
+def _first_in(
+    parts: Sequence[_Part], is_strict: bool
+) -> tuple[NonFinite | None, dict[int, Any]]:
+    """What a check of all parts finds, and the values of the last one looked at."""
+    values: dict[int, Any] = {}
     for part in parts:
-        found = _replayed(part, is_strict)
+        found, values = _replayed(part, is_strict)
         if found is not None:
-            return found
-    return None
+            return found, values
+    return None, values
 
 
-def _replayed(part: _Part, is_strict: bool) -> NonFinite | None:
-    """What a check of these calls, one by one, finds."""
+def _replayed(part: _Part, is_strict: bool) -> tuple[NonFinite | None, dict[int, Any]]:
     place = part.place
     path = place.node.path()
     nodes = path if part.wanted is None else needed(path, part.wanted)
@@ -300,8 +309,8 @@ def _replayed(part: _Part, is_strict: bool) -> NonFinite | None:
         except NonFiniteError as error:
             loss = _loss(path, dict(arguments))
             step = _step(path, arguments)
-            return dataclasses.replace(error.report, step=step, loss=loss)
-    return None
+            return dataclasses.replace(error.report, step=step, loss=loss), values
+    return None, values
 
 
 def _loss(path: Sequence[Node], values: dict[int, Any]) -> float | None:

@@ -27,8 +27,7 @@ class Part(NamedTuple):
         spans: Ranges of numbers that the tape covers.
         pauses: For each span the line of the `stop_recording` that ended it.
         watched: `(number, since)` of what was watched.
-        leaves: Numbers of the arguments.
-        owners: Weak references to the handles of the arguments.
+        owners: Weak references to the handles of arguments, by number.
         links: Arguments that an earlier recording computed, and where.
         absorbed: Recordings whose calls were recorded here once more, by their serial
             number, with the numbers that their values have here.
@@ -39,8 +38,7 @@ class Part(NamedTuple):
     spans: tuple[tuple[int, int], ...]
     pauses: tuple[Site | None, ...]
     watched: tuple[tuple[int, int], ...]
-    leaves: tuple[int, ...]
-    owners: list[weakref.ref]
+    owners: dict[int, weakref.ref]
     links: dict[int, _Place]
     absorbed: dict[int, list[int]]
 
@@ -50,17 +48,23 @@ def remember(
     spans: tuple[tuple[int, int], ...],
     pauses: tuple[Site | None, ...],
     watched: tuple[tuple[int, int], ...],
+    is_spent: bool,
 ) -> Part:
-    """What stays of a recording; called at every gradient, so it copies little."""
-    owners, origins, absorbed = place.owners, place.origins, place.absorbed
+    """What stays of a recording.
+
+    Called at every gradient with `is_spent`: only handles that were watched are noted
+    then; the tape itself holds the variables that were read.
+    """
+    origins, absorbed, owners = place.origins, place.absorbed, place.owners
+    if is_spent:
+        owners = {n: owners[n] for n, _ in watched if n in owners} if watched else {}
     return Part(
         place.serial,
         place.node,
         spans,
         pauses,
         watched,
-        tuple(owners),
-        [*map(weakref.ref, owners.values())],
+        {n: weakref.ref(owner) for n, owner in owners.items()} if owners else {},
         {n: (at[0].serial, at[1]) for n, at in origins.items()} if origins else {},
         {segment.serial: n for segment, n in absorbed.items()} if absorbed else {},
     )
@@ -171,7 +175,7 @@ class History:
     def _add(self, position: int, part: Part, start: int) -> None:
         """Take in the calls of a part, from number `start` on."""
         assert part.node is not None
-        for number, owner in zip(part.leaves, part.owners, strict=True):
+        for number, owner in part.owners.items():
             self._owners[start + number] = owner
         for number, place in part.links.items():
             found = self._number_at(place, position)

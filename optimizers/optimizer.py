@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from .formula import Formula
 from .update import Update, settle
 
 _MOST_REASONS = 10
+_building = threading.RLock()
 
 
 class Optimizer(Module):
@@ -166,7 +168,7 @@ class Optimizer(Module):
         """Update variables by their gradients; returns `iterations`.
 
         Variables whose gradient is `None` are left as they are, with a warning that
-        names them.
+        names them and says why, if this thread's last derivative was their gradient.
 
         Args:
             grads_and_vars: `(gradient, variable)` pairs.
@@ -175,6 +177,10 @@ class Optimizer(Module):
         Raises:
             ArgumentError: if every gradient is `None`, or there are none.
             ShapeError: if a gradient's shape is not its variable's.
+
+        Note:
+            Threads may step one model at once: every update is applied whole, none is
+            lost, and their order, so the last digits, is that of the moment.
         """
         pairs = list(grads_and_vars)
         if not pairs:
@@ -228,8 +234,11 @@ class Optimizer(Module):
             for variable in variables:
                 _check_variable(variable)
             _check_unique(variables)
-            self.build(variables)
-            update = self._updates.setdefault(key, self._plan(variables))
+            with _building:  # threads may make the first step of one model at once
+                update = self._updates.get(key)
+                if update is None:
+                    self.build(variables)
+                    update = self._updates.setdefault(key, self._plan(variables))
         rate = () if self._schedule is not None or self._rate is None else (self._rate,)
         update.run(self.iterations, (*gradients, *rate))
 

@@ -5,7 +5,7 @@ take ids in any order and the number of rows.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
+from ..recording.checking import outside
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
@@ -121,14 +122,24 @@ def _neutral(name: str, dtype: Any) -> Any:
     return np.asarray(bounds.min if name == "max" else bounds.max, dtype)
 
 
+def _bad_segment(inputs: Sequence[Any], options: dict) -> str | None:
+    """What a debugging run says of ids; negative ones belong nowhere."""
+    count = options["count"]
+    return outside(inputs[1], count, f"{count} segments", lowest=None)
+
+
 _HINT = "The shape of the ids must be that of the first axes of the data."
 _UNSORTED = "unsorted_segment_"
-UNSORTED_SUM = Op(f"{_UNSORTED}sum", _sum, hint=_HINT)
-UNSORTED_MEAN = Op(f"{_UNSORTED}mean", _mean, hint=_HINT)
-UNSORTED_SQRT_N = Op(f"{_UNSORTED}sqrt_n", _sqrt_n, hint=_HINT)
-UNSORTED_PROD = Op(f"{_UNSORTED}prod", _prod, hint=_HINT)
-UNSORTED_MAX = Op(f"{_UNSORTED}max", _extreme("max", False), hint=_HINT)
-UNSORTED_MIN = Op(f"{_UNSORTED}min", _extreme("min", False), hint=_HINT)
+UNSORTED_SUM = Op(f"{_UNSORTED}sum", _sum, hint=_HINT, bad_index=_bad_segment)
+UNSORTED_MEAN = Op(f"{_UNSORTED}mean", _mean, hint=_HINT, bad_index=_bad_segment)
+UNSORTED_SQRT_N = Op(f"{_UNSORTED}sqrt_n", _sqrt_n, hint=_HINT, bad_index=_bad_segment)
+UNSORTED_PROD = Op(f"{_UNSORTED}prod", _prod, hint=_HINT, bad_index=_bad_segment)
+UNSORTED_MAX = Op(
+    f"{_UNSORTED}max", _extreme("max", False), hint=_HINT, bad_index=_bad_segment
+)
+UNSORTED_MIN = Op(
+    f"{_UNSORTED}min", _extreme("min", False), hint=_HINT, bad_index=_bad_segment
+)
 # Where ids are sorted, a segment without rows is 0, or 1 for products.
 SUM = Op("segment_sum", _sum, hint=_HINT)
 MEAN = Op("segment_mean", _mean, hint=_HINT)

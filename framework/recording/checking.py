@@ -160,7 +160,7 @@ class Checker:
     def _is_made(
         self, inputs: Sequence[Any], results: Sequence[Any], is_strict: bool
     ) -> bool:
-        wrong = [result for result in results if not _is_finite(result)]
+        wrong = [result for result in results if not is_finite(result)]
         if not wrong:
             return False
         if is_strict or any(_count(result)[0] for result in wrong):
@@ -206,7 +206,7 @@ def raise_non_finite(
         results=tuple(
             range_of(str(number), value)
             for number, value in enumerate(results)
-            if _is_number(value) and not _is_finite(value)
+            if _is_number(value) and not is_finite(value)
         ),
         inputs=tuple(
             range_of(name, value)
@@ -237,16 +237,18 @@ def check_indices(
         )
 
 
-def outside(indices: Any, length: int, place: str, lowest: int = 0) -> str | None:
+def outside(
+    indices: Any, length: int, place: str, lowest: int | None = 0
+) -> str | None:
     """What is wrong with the first index that is not from `lowest` to `length - 1`."""
     host = np.asarray(indices)
-    wrong = (host < lowest) | (host >= length)
+    wrong = host >= length
+    if lowest is not None:
+        wrong = wrong | (host < lowest)
     if not wrong.any():
         return None
-    return (
-        f"index {host[wrong].flat[0]}, outside {place}; "
-        f"expected {lowest} to {length - 1}"
-    )
+    span = "at most" if lowest is None else f"{lowest} to"
+    return f"index {host[wrong].flat[0]}, outside {place}; expected {span} {length - 1}"
 
 
 def outside_rows(indices: Any, shape: Sequence[int], what: str = "shape") -> str | None:
@@ -280,7 +282,7 @@ def range_of(name: str, value: Any) -> Range:
 _all_finite = jax.jit(lambda array: jnp.isfinite(array).all())
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
     """Whether a value has no NaN and no infinity; tracers are not looked at."""
     if value.__class__ is not ArrayClass or not jnp.issubdtype(value.dtype, np.inexact):
         return True

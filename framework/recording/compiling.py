@@ -151,7 +151,6 @@ class Compiling:
 
     Args:
         recording: What is to be run.
-        path: Its calls.
         wanted: Numbers of the results that are held.
         demand: What it keeps for gradients, or is given.
     """
@@ -159,11 +158,12 @@ class Compiling:
     def __init__(
         self,
         recording: Recording,
-        path: Sequence[Node],
         wanted: Sequence[int],
         demand: Any,
     ) -> None:
-        self._path = path
+        assert recording.node is not None
+        # Its own, not that of the slot: another loop of the same structure has others.
+        path = self._path = recording.node.path()
         site = user_site()
         values, owners = recording.values, recording.owners
         together = [n for n in owners if values[n].__class__ is Snapshot]

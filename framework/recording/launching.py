@@ -139,7 +139,7 @@ def _launch_here(
         slot.asked = frozenset(alive)
         _launch_op_by_op(recording, slot, alive, handles)
         return
-    compiling = Compiling(recording, slot.path, alive, demand)
+    compiling = Compiling(recording, alive, demand)
     start = time.perf_counter()
     with compiling:
         program = slot.compile(recording, alive, demand)
@@ -164,7 +164,7 @@ def _launch_program(
     outcome: list[tuple] = []
     for attempt in range(ATTEMPTS):
         with updating:  # no other thread writes between the check and the commit
-            arguments = _arguments(recording, program, snapshots)
+            arguments = _arguments(recording, program, snapshots, attempt > 0)
             try:
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(program.run, *arguments))
@@ -190,16 +190,20 @@ updating = threading.RLock()
 
 
 def _arguments(
-    recording: Recording, program: Program, snapshots: Sequence[Snapshot]
+    recording: Recording,
+    program: Program,
+    snapshots: Sequence[Snapshot],
+    is_repeated: bool,
 ) -> tuple[tuple[list], ...]:
     """What a program takes; what it overwrites is copied if anyone else sees it.
 
     Each list stands in a tuple of its own, as `map` takes the arguments of one call.
+    One that was read anew may be what is overwritten: a repeated launch copies.
     """
     values, owners = recording.values, recording.owners
     count = program.num_overwritten
-    is_safe = config.switches.safe_steps
-    if is_safe:
+    is_safe = config.switches.safe_steps or is_repeated
+    if config.switches.safe_steps:
         steps.keep(recording)
     homes, overwritten = [], []
     for number in program.overwritten:

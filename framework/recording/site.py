@@ -88,7 +88,8 @@ def _between(
     rows = [linecache.getline(file, n).encode() for n in range(line, end + 1)]
     rows[-1] = rows[-1][:last]
     rows[0] = rows[0][column:]
-    return "(" + b"".join(rows).decode(errors="replace") + ")"
+    text = b"".join(rows).decode(errors="replace")
+    return f"({text})" if text else ""
 
 
 Entry = tuple[tuple[CodeType, int], ...]

@@ -4,8 +4,11 @@ A step is everything that runs from one update to the next. `config.safe_steps` 
 programs leave the old buffers alone, so that keeping them here is free of copies.
 """
 
+import jax
+
 from .node import Handle, Node, Recording
 from .slots import is_update
+from .snapshot import Snapshot
 
 _MAX_PARTS = 64  # of one step, as a loop without an update would have
 
@@ -34,6 +37,16 @@ class KeptPart:
             for number, reference in enumerate(values)
             if number not in self.owners and reference() is not None
         }
+
+    def is_there(self) -> bool:
+        """Whether no later program has overwritten what these calls stood on."""
+        arrays = [
+            value.array if value.__class__ is Snapshot else value
+            for value in self.values.values()
+        ]
+        return not any(
+            isinstance(array, jax.Array) and array.is_deleted() for array in arrays
+        )
 
     def number_of(self, handle: Handle) -> int | None:
         """The number of a result that a handle stands for, or `None`."""

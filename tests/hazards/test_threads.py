@@ -1,4 +1,4 @@
-"""Rows E1, E2 and E4 to E6 of the hazards: threads and asyncio tasks.
+"""Rows E1 to E6 of the hazards: threads and asyncio tasks.
 
 What concerns devices, of row E4, is in `test_two_devices.py`.
 """
@@ -124,6 +124,57 @@ def test_e2_plus_and_minus_cancel():
     with frequent_switches():
         in_threads(change, 8)
     assert float(v) == 0.0
+
+
+# E3: many threads step one model
+
+
+@pytest.mark.parametrize("units", [4, 128], ids=["in one buffer", "of their own"])
+def test_e3_threads_that_step_one_model_apply_every_update(units):
+    """The gradient is the same everywhere, so that every update counts alike."""
+    model = jt.Sequential([jt.layers.Dense(units, input_shape=(64,))])
+    model.set_weights([np.zeros((64, units)), np.zeros(units)])
+    optimizer = jt.optimizers.SGD(2.0**-6)
+    x = np.ones((1, 64), np.float32)
+
+    def step(_):
+        for _ in range(25):
+            with jt.GradientTape() as tape:
+                loss = jt.reduce_sum(model(x))
+            variables = model.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    step(0)
+    with frequent_switches():
+        in_threads(step, 8)
+    assert int(optimizer.iterations) == 9 * 25
+    for weights in model.get_weights():
+        assert np.unique(weights).tolist() == [-9 * 25 * 2.0**-6]
+
+
+def test_e3_each_update_of_adam_starts_from_a_whole_one():
+    """Updates come in any order: the loss falls, and no step is lost."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(32, 8)).astype(np.float32)
+    y = (x @ generator.normal(size=(8, 1))).astype(np.float32)
+    model = jt.Sequential([jt.layers.Dense(1, input_shape=(8,))])
+    optimizer = jt.optimizers.Adam(0.01)
+
+    def train(_):
+        for _ in range(50):
+            with jt.GradientTape() as tape:
+                loss = jt.reduce_mean(jt.square(model(x) - y))
+            variables = model.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return float(loss)
+
+    first = float(jt.reduce_mean(jt.square(model(x) - y)))
+    with frequent_switches():
+        last = in_threads(train, 8)
+    assert int(optimizer.iterations) == 8 * 50
+    assert max(last) < 0.1 * first
 
 
 # E4: one thread inside a tape or on a device, another not
