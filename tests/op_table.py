@@ -41,6 +41,8 @@ SPACES = {
 _TYPES = "a class or a type, not an op"
 _INSIDE = "what the file of the namespace works with"
 _TOOLS = "it computes no Tensor from Tensors"
+_CONTROL = "control flow, which calls the user's functions: tested on its own"
+_DERIVATIVES = "it is about derivatives of the user's functions: tested on its own"
 NOT_OPS = {
     **dict.fromkeys(
         ("GradientTape", "Input", "Layer", "Model", "Module", "Sequential"), _TYPES
@@ -53,6 +55,11 @@ NOT_OPS = {
     **dict.fromkeys(("as_dtype", "device", "op", "pad_batch", "sync"), _TOOLS),
     **dict.fromkeys(("show_under", "show_versions"), _TOOLS),
     **dict.fromkeys(("deserialize", "get", "serialize"), _TOOLS),
+    **dict.fromkeys(("ForwardAccumulator", "UnconnectedGradients"), _TYPES),
+    **dict.fromkeys(("case", "jt.cond", "foldl", "foldr", "map_fn"), _CONTROL),
+    **dict.fromkeys(("scan", "switch_case", "vectorized_map", "while_loop"), _CONTROL),
+    **dict.fromkeys(("custom_gradient", "grad_pass_through"), _DERIVATIVES),
+    **dict.fromkeys(("gradients_check", "recompute_grad"), _DERIVATIVES),
     "eig": "jnp's has no derivative of vectors; eigvals has a row",
     "broadcast_static_shape": "it gives a tuple of ints, for shapes of ints",
     "is_tensor": _TOOLS,
@@ -60,7 +67,11 @@ NOT_OPS = {
     "scaled_dot_general": "takes configs of 8-bit formats that few devices have",
     "scaled_matmul": "takes operands in 8-bit formats that few devices have",
 }
-"""Names in these namespaces that stand for no op, each with the reason."""
+"""Names that stand for no op, each with the reason; a path where it is one of two."""
+
+
+def is_no_op(path: str) -> bool:
+    return path in NOT_OPS or path.split(".")[-1] in NOT_OPS
 
 
 def public_callables() -> dict[str, object]:
