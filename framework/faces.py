@@ -13,6 +13,7 @@ _NAMESPACES = (
     "activations",
     "config",
     "debug",
+    "debugging",
     "errors",
     "initializers",
     "linalg",

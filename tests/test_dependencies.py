@@ -50,6 +50,7 @@ ORDER = {
             "draws",
             "generator",
             "stateless",
+            "debugging",
         ),
         ("looping",),
         ("initializers",),

@@ -15,7 +15,11 @@ NAMES = (
     *("leaky_relu", "linear", "log_softmax", "mish", "relu", "relu6", "selu"),
     *("sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh"),
 )
-NUMBERS = {module._LEAKY_RELU: (0.25,), module._GENERAL_RELU: (0.25, 0.5, 6.5)}
+NUMBERS = {
+    module._LEAKY_RELU: (0.25,),
+    module._SLOPED_RELU6: (0.25,),
+    module._GENERAL_RELU: (0.25, 0.5, 6.5),
+}
 GOLDEN = golden("activations")
 CASES = [case for case in GOLDEN["cases"] if case["name"] in NAMES]
 

@@ -51,6 +51,7 @@ SIGNATURE_DIFFERS = {
     "linalg.matvec": "without a_is_sparse and b_is_sparse",
     "math.accumulate_n": "an alias of add_n",
     "meshgrid": "its keywords are written out",
+    "recompute_grad": "takes a policy as well",
     "nn.silu": "takes `name` as well",
     "nn.swish": "takes `name` as well",
 }
