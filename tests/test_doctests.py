@@ -71,3 +71,12 @@ def test_a_wrong_example_is_reported():
     source = 'class Sum:\n    """Adds.\n\n    >>> 1 + 1\n    3\n    """\n'
     (test,) = docstring_examples(source, "sum.py")
     assert 'File "sum.py", line 4, in Sum' in failures(test)
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name
+)
+def test_page(page):
+    text = page.read_text(encoding="utf-8")
+    test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    assert failures(test) == ""
