@@ -42,6 +42,7 @@ _TYPES = "a class or a type, not an op"
 _INSIDE = "what the file of the namespace works with"
 _TOOLS = "it computes no Tensor from Tensors"
 _CONTROL = "control flow, which calls the user's functions: tested on its own"
+_CHECKS = "it checks values and gives no Tensor: tested on its own"
 _DERIVATIVES = "it is about derivatives of the user's functions: tested on its own"
 NOT_OPS = {
     **dict.fromkeys(
@@ -60,6 +61,8 @@ NOT_OPS = {
     **dict.fromkeys(("scan", "switch_case", "vectorized_map", "while_loop"), _CONTROL),
     **dict.fromkeys(("custom_gradient", "grad_pass_through"), _DERIVATIVES),
     **dict.fromkeys(("gradients_check", "recompute_grad"), _DERIVATIVES),
+    **dict.fromkeys(("assert_equal", "assert_greater", "assert_less"), _CHECKS),
+    "assert_rank": _CHECKS,
     "eig": "jnp's has no derivative of vectors; eigvals has a row",
     "broadcast_static_shape": "it gives a tuple of ints, for shapes of ints",
     "is_tensor": _TOOLS,
