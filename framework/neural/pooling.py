@@ -76,7 +76,8 @@ def _places(
     x: jax.Array, *, how: Windows, window: tuple, with_batch: bool, dtype: Any
 ) -> jax.Array:
     """Where the first largest element of each window stands, flattened."""
-    numbers = jnp.arange(x[0].size, dtype=jnp.int32).reshape(1, *x.shape[1:])
+    size = int(np.prod(x.shape[1:]))
+    numbers = jnp.arange(size, dtype=jnp.int32).reshape(1, *x.shape[1:])
     numbers = jnp.broadcast_to(numbers, x.shape)
     start = (np.asarray(-jnp.inf, x.dtype), np.int32(np.iinfo(np.int32).max))
 

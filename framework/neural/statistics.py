@@ -139,7 +139,7 @@ def weighted_moments(
         name: No effect.
     """
     given = convert(x, name="x")
-    over = tuple(axis % given.ndim for axis in sizes(axes, "axes"))
+    over = tuple(axis % max(given.ndim, 1) for axis in sizes(axes, "axes"))
     options = {"axes": over, "keepdims": bool(keepdims)}
     inputs = (given, beside(given, frequency_weights, "frequency_weights"))
     return call(WEIGHTED_MOMENTS, inputs, options, tuple(options.values()))

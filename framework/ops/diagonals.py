@@ -234,9 +234,14 @@ def set_diag(
     """Matrices with a diagonal, or a band of them, replaced; see `diag`.
 
     Raises:
-        ShapeError: if the diagonals do not fit the matrices.
+        ShapeError: for no matrices, or diagonals that do not fit them.
     """
     x, band = convert(input, name="input"), _band(k, align)
+    if x.ndim < 2:
+        raise ShapeError(
+            f"set_diag() needs matrices; got shape {x.shape}. "
+            "Give at least two axes, the last two rows and columns."
+        )
     new = beside(x, diagonal, "diagonal")
     expected = x.shape[:-2] + _layout(*x.shape[-2:], *band, align).shape
     if band[0] == band[1]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
@@ -217,8 +217,17 @@ def lu_matrix_inverse(
     validate_args: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """The inverse of A, given `lu(A)`; `validate_args` has no effect."""
+    """The inverse of A, given `lu(A)`; `validate_args` has no effect.
+
+    Raises:
+        ShapeError: for what is no matrix.
+    """
     factors = convert(lower_upper, name="lower_upper")
+    if factors.ndim < 2:
+        raise ShapeError(
+            f"lu_matrix_inverse() needs matrices; got shape {factors.shape}. "
+            "Give the factors that jt.linalg.lu() returns."
+        )
     one = np.eye(factors.shape[-1], dtype=factors.dtype)
     return lu_solve(factors, perm, one)
 

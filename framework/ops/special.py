@@ -11,10 +11,16 @@ from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
 from .conversion import operands, stop_gradient, tensors
 from .elementwise import of_two, unary
+from .norms import wide
+
+
+def _ndtri(x: jax.Array) -> jax.Array:
+    """In float32 at least, since JAX's takes no bfloat16."""
+    return special.ndtri(wide(x)).astype(x.dtype)
 
 
 def _erfcinv(x: jax.Array) -> jax.Array:
-    return -special.ndtri(x / 2) * 0.5**0.5
+    return (-special.ndtri(wide(x) / 2) * 0.5**0.5).astype(x.dtype)
 
 
 def _lbeta(x: jax.Array) -> jax.Array:
@@ -46,7 +52,7 @@ lbeta = unary(
     Op("lbeta", _lbeta), "log(|beta(x)|), the last axis holding the arguments of beta."
 )
 ndtri = unary(
-    Op("ndtri", special.ndtri), "The number below which a normal one is with chance x."
+    Op("ndtri", _ndtri), "The number below which a normal one is with chance x."
 )
 IGAMMA = of_two("igamma", special.gammainc)
 IGAMMAC = of_two("igammac", special.gammaincc)
