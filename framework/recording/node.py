@@ -187,10 +187,10 @@ class _Roots:
         """The root for recordings under these settings, entered at these lines."""
         if self.count > _MAX_NODES:
             self.clear()
-        if config.switches.checks:  # every call is to know its own line
-            return Node()
         name = (key, *[(id(code), offset) for code, offset in entry])
         found = self.by_settings.get(name)
+        if found is None and config.switches.checks:
+            return Node()  # every call is to know its own line
         if found is None:  # the entry stays beside it, so that no `id` is reused
             found = self.by_settings.setdefault(name, (Node(), entry))
         return found[0]
