@@ -133,7 +133,8 @@ def _switch(index: Tensor, numbers: list[int], functions: Sequence[Callable]) ->
     bodies = [traced("cond", function) for function in functions]
     computations = [computation for computation, _ in bodies]
     trees = {tree for _, tree in bodies}
-    if len(trees) > 1 or len({tuple(c.types) for c in computations}) > 1:
+    kinds = {tuple((t.shape, t.dtype) for t in c.types) for c in computations}
+    if len(trees) > 1 or len(kinds) > 1:
         raise _Misfit
     operands: dict[int, Handle] = {}
     for computation in computations:
@@ -183,11 +184,12 @@ class _Branch:
         """The results, and the values after it of the operands at `written`."""
         computation = self._computation
         found = computation.compute(*[operands[place] for place in self._places])
-        results, new = (
-            found[: computation.num_results],
-            found[computation.num_results :],
-        )
-        after = dict(zip(self.written, new, strict=True))
+        count = computation.num_results
+        results = [
+            jnp.asarray(value, kind.dtype)  # weakly typed in one branch, maybe
+            for value, kind in zip(found[:count], computation.types, strict=True)
+        ]
+        after = dict(zip(self.written, found[count:], strict=True))
         return [*results, *(after.get(place, operands[place]) for place in written)]
 
 
