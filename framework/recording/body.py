@@ -74,6 +74,7 @@ class Body(Recording):
             record(self, ADMIT, made, {}, ())
             for number, placeholder in enumerate(made, start):
                 placeholder._at = (self, number)
+                del self._before[number]  # it stands nowhere else
             if sources is not None:
                 self.known_values.update(enumerate(sources, start))
         return made
@@ -125,11 +126,22 @@ class Body(Recording):
             for leaf, kind in node.leaves:
                 if leaf in wanted:
                     source = self.known_values.get(leaf, self.owners[leaf])
-                    if source._at[0] is self:
-                        self.refuse()
-                    values[leaf] = as_typed(source._array(), kind)
+                    values[leaf] = as_typed(self._outer_value(leaf, source), kind)
         replay_op_by_op(nodes, values)
         return values[number]
+
+    def _outer_value(self, number: int, source: Handle) -> Any:
+        """The value around the body of what it takes, also if it assigns it."""
+        at = source._at
+        if at[0] is not self:
+            return source._array()
+        if number not in self._before:
+            self.refuse()
+        source._at = self._before[number][1]
+        try:
+            return source._array()
+        finally:
+            source._at = at
 
     def refuse(self) -> None:
         """Raise for a value that is needed while the function is recorded."""

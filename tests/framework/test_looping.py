@@ -4,6 +4,7 @@ Expected numbers are those of the same loop in Python or NumPy.
 """
 
 import asyncio
+import contextlib
 import gc
 import threading
 import weakref
@@ -228,6 +229,18 @@ def test_a_value_that_a_loop_computes_cannot_be_read():
     expected = r"given to scan\(\) needs the value.*jt.where.*write the loop in Python"
     with pytest.raises(jt.errors.BodyError, match=expected):
         jt.scan(lambda s, x: s + float(x), XS, 0.0)
+
+
+@pytest.mark.parametrize("use", [float, lambda x: x + 1.0, np.asarray])
+@pytest.mark.parametrize("is_taped", [True, False])
+def test_a_value_that_leaves_a_loop_by_the_back_door_is_refused(use, is_taped):
+    """B15: one Tensor stands for the values of all turns"""
+    kept = []
+    jt.scan(lambda s, x: (kept.append(2 * s), s + x)[1], XS, 0.0)
+    expected = r"given to scan\(\) needs the value"
+    around = jt.GradientTape() if is_taped else contextlib.nullcontext()
+    with around, pytest.raises(jt.errors.BodyError, match=expected):
+        use(kept[0])
 
 
 def test_values_from_around_a_loop_can_be_read():

@@ -207,6 +207,21 @@ def test_the_policy_says_what_is_kept_also_in_a_users_own_grad(policy, count):
     np.testing.assert_allclose(jax.grad(_in_jax(again))(0.5), expected, rtol=1e-6)
 
 
+def test_a_value_from_before_an_assignment_can_be_read():
+    v = jt.Variable(1.0)
+
+    def block(x):
+        doubled = 2.0 * v
+        v.assign(5.0 * x)
+        return x * float(doubled)
+
+    for value in (1.0, 2.0, 3.0):
+        v.assign(value)
+        with jt.GradientTape():
+            y = jt.recompute_grad(block)(jt.constant(3.0))
+        assert (float(y), float(v)) == (6.0 * value, 15.0)
+
+
 def test_a_body_that_raises_leaves_variables_as_they_were():
     v, x = jt.Variable(1.0), jt.constant(3.0)
 
