@@ -11,6 +11,7 @@ from . import regularizers as regularizers
 from .framework import activations as activations
 from .framework import config as config
 from .framework import debug as debug
+from .framework import debugging as debugging
 from .framework import errors as errors
 from .framework import initializers as initializers
 from .framework import linalg as linalg
@@ -24,6 +25,10 @@ from .framework.branching import cond as cond
 from .framework.branching import switch_case as switch_case
 from .framework.custom_gradient import custom_gradient as custom_gradient
 from .framework.custom_gradient import grad_pass_through as grad_pass_through
+from .framework.debugging import assert_equal as assert_equal
+from .framework.debugging import assert_greater as assert_greater
+from .framework.debugging import assert_less as assert_less
+from .framework.debugging import assert_rank as assert_rank
 from .framework.devices import device as device
 from .framework.dtypes import as_dtype as as_dtype
 from .framework.dtypes import bfloat16 as bfloat16
@@ -200,6 +205,9 @@ from .framework.scattering import IndexedSlices as IndexedSlices
 from .framework.sequential import Sequential as Sequential
 from .framework.sync import sync as sync
 from .framework.tape import GradientTape as GradientTape
+from .framework.unconnected_gradients import (
+    UnconnectedGradients as UnconnectedGradients,
+)
 from .framework.variable import Variable as Variable
 from .framework.versions import __version__ as __version__
 from .framework.versions import show_versions as show_versions

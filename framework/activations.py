@@ -28,11 +28,20 @@ def _general_relu(
     threshold: jax.Array,
     *max_value: jax.Array,
 ) -> jax.Array:
-    """`x` above the threshold, up to a maximum; a line through the threshold below."""
+    """`x` above the threshold, up to a maximum; a line through the threshold below.
+
+    With a maximum there is a minimum, too: 0, also where the threshold is below it.
+    """
     above = jnp.where(x <= threshold, jnp.zeros_like(x), x)
     for bound in max_value:
         above = jnp.where(above > bound, bound, above)
+        above = jnp.where(above < 0, jnp.zeros_like(x), above)
     return jnp.where(x < threshold, negative_slope * (x - threshold), above)
+
+
+def _sloped_relu6(x: jax.Array, negative_slope: jax.Array) -> jax.Array:
+    """`relu6` with a slope below 0: at 6 its derivative is 0, that of others 1."""
+    return jnp.where(x < 0, negative_slope * x, _relu6(x))
 
 
 def _selu(x: jax.Array) -> jax.Array:
@@ -49,6 +58,7 @@ def _leaky_relu(x: jax.Array, negative_slope: jax.Array) -> jax.Array:
 
 _RELU = Op("relu", jax.nn.relu)
 _GENERAL_RELU = Op("relu", _general_relu)
+_SLOPED_RELU6 = Op("relu", _sloped_relu6)
 _LEAKY_RELU = Op("leaky_relu", _leaky_relu)
 _RELU6 = Op("relu6", _relu6)
 _SIGMOID = Op("sigmoid", jax.nn.sigmoid)
@@ -98,8 +108,10 @@ def relu(
             return call(_RELU, (x,))
         if max_value is None:
             return leaky_relu(x, negative_slope)
-        if max_value == 6 and not negative_slope:  # at 6 its derivative is 0, not 1
-            return relu6(x)
+        if max_value == 6:  # at 6 its derivative is 0, not 1
+            if not negative_slope:
+                return relu6(x)
+            return call(_SLOPED_RELU6, (x, partner(x, negative_slope)))
     numbers = [negative_slope, threshold]
     if max_value is not None:
         numbers.append(max_value)

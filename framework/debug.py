@@ -49,7 +49,7 @@ def enable() -> "_Enabled":
         >>> with jt.debug.enable():
         ...     jt.math.log(jt.constant([1.0, 0.0]))
         Traceback (most recent call last):
-        jaxtape.errors.NonFiniteError: log made 0 NaN and 1 Inf, forward, ...
+        jaxtape.framework.errors.NonFiniteError: log made 0 NaN and 1 Inf, forward, ...
 
     Note:
         An infinity that came in with an input may pass, as masks with -inf do; a NaN
@@ -65,6 +65,18 @@ def disable() -> None:
     """Record and compile again, as before `enable`."""
     usual = config.Bounds()
     _set(_Mode(False, "auto", usual.pending_nodes, usual.merged_segments))
+
+
+def enable_check_numerics(
+    stack_height_limit: int = 30, path_length_limit: int = 50
+) -> None:
+    """TensorFlow's name of `enable`; the limits have no effect."""
+    enable()
+
+
+def disable_check_numerics() -> None:
+    """TensorFlow's name of `disable`."""
+    disable()
 
 
 def is_enabled() -> bool:
@@ -203,8 +215,9 @@ def explain_compiles() -> CompileReport:
         A report that prints as text; its `compiles` can be counted and searched.
 
     Example:
-        >>> print(jt.debug.explain_compiles())
-        ... programs compiled in ... s...
+        >>> report = jt.debug.explain_compiles()
+        >>> report.seconds >= 0.0
+        True
     """
     return CompileReport(
         tuple(log.listed), log.num_forgotten, log.num_single, log.single_seconds

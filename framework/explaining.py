@@ -7,19 +7,20 @@ said; a source that it does not depend on may have left the tape where it was re
 Lines are those of `Node.site`: a loop that makes the same calls again shares the nodes,
 so a line is the first that made this call after the same calls before it, under the
 same `with` statement and from the same callers (`Recording.entry`). Two branches inside
-one `with` block that record the very same calls share the line of the first.
+one `with` block, or two functions called from one line, that record the very same calls
+share the line of the first; under `jt.debug.enable()` they do not.
 """
 
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .history import Call, History, Remains
-from .recording.derivative import GRADIENT
 from .recording.node import Handle
-from .recording.signature import SCALAR, TRAINABLE, TensorType
+from .recording.signature import SCALAR, TRAINABLE
 from .recording.site import Site
+from .stops import Stop, call_of, is_rounded, name_of, stops_at, stops_on, unwatched
 
 _MOST = 3
 """How many stops, arguments or lines a message names."""
@@ -39,13 +40,6 @@ class Reason(NamedTuple):
     fix: str = ""
 
 
-class _Stop(NamedTuple):
-    """Why a derivative does not pass one call."""
-
-    said: str
-    fix: str
-
-
 class _Arrival(NamedTuple):
     """How a value depends on the source: through which call, with how many stops."""
 
@@ -55,15 +49,27 @@ class _Arrival(NamedTuple):
 
 
 def explain(
-    history: History, targets: Sequence[Handle], sources: Sequence[Handle]
+    history: History,
+    targets: Sequence[Handle],
+    sources: Sequence[Handle],
+    with_connected: bool = True,
 ) -> str:
-    """A line for each target and source: why it is `None`, or how it is connected."""
+    """A line for each target and source: why it is `None`, or how it is connected.
+
+    Args:
+        history: What the tape recorded.
+        targets: What is differentiated.
+        sources: What by.
+        with_connected: Whether pairs that have a derivative get a line. Default true.
+    """
     lines = []
     for target in targets:
         goals = history.numbers_of(target)
         for source in sources:
             reason = find_reason(history, [target], goals, source)
-            said = f"The gradient of {_name(target)} by {_name(source)} is "
+            if reason.is_connected and not with_connected:
+                continue
+            said = f"The gradient of {name_of(target)} by {name_of(source)} is "
             said += "connected: " if reason.is_connected else "None: "
             lines.append(f"{said}{reason.said}. {reason.fix}".rstrip())
     return "\n".join(lines)
@@ -101,7 +107,7 @@ def find_reason(
     path = _path(arrivals, end)
     if not path:
         return _of_itself(history, source, end)
-    stops = [stop for step in path for stop in _stops_on(history, *step, sources)]
+    stops = [stop for step in path for stop in stops_on(history, *step, sources)]
     if not stops:
         return Reason(True, _shown_path([call for call, _, _ in path]))
     said = ". After that, ".join(stop.said for stop in stops[:_MOST])
@@ -112,7 +118,7 @@ def _of_itself(history: History, source: Handle, number: int) -> Reason:
     """The derivative of a value by itself: 1 where it is watched."""
     if number in history.since:
         return Reason(True, "the target is the source")
-    stop = _unwatched(history, source, None, number)
+    stop = unwatched(history, source, None, number)
     return Reason(False, stop.said, stop.fix)
 
 
@@ -127,14 +133,14 @@ def _reach(history: History, sources: Sequence[int]) -> dict[int, _Arrival]:
             arrival = arrivals.get(number)
             if arrival is None:
                 continue
-            stops = sum(1 for _ in _stops(history, call, number, sources))
+            stops = sum(1 for _ in stops_at(history, call, number, sources))
             if best is None or arrival.cost + stops < best.cost:
                 best = _Arrival(arrival.cost + stops, call, number)
         if best is None:
             continue
         for number, kind in call.outputs():
             held = arrivals.get(number)
-            arrival = best._replace(cost=best.cost + _is_rounded(call, kind))
+            arrival = best._replace(cost=best.cost + is_rounded(call, kind))
             if held is None or arrival.cost < held.cost:
                 arrivals[number] = arrival
     return arrivals
@@ -152,129 +158,6 @@ def _path(arrivals: dict[int, _Arrival], end: int) -> list[tuple[Call, int, int]
         number = before
     found.reverse()
     return found
-
-
-def _stops_on(
-    history: History, call: Call, before: int, after: int, sources: Sequence[int]
-) -> Iterator[_Stop]:
-    yield from _stops(history, call, before, sources)
-    if _is_rounded(call, history.kinds[after]):
-        yield _Stop(
-            f"the path crosses {_call(call)}, whose result has dtype "
-            f"{history.kinds[after].dtype.name}: integers have no derivative",
-            "Keep the value floating-point on the way from source to target.",
-        )
-
-
-def _is_rounded(call: Call, kind: TensorType) -> bool:
-    """Whether a result stops the path as an integer, not because of the op."""
-    assert call.node.op is not None
-    return not kind.is_inexact and call.node.op.is_differentiable
-
-
-def _stops(
-    history: History, call: Call, number: int, sources: Sequence[int]
-) -> Iterator[_Stop]:
-    """Why a derivative does not enter a call by one of its inputs."""
-    op = call.node.op
-    assert op is not None
-    if number in sources and not _is_watched(history, call, number):
-        yield _unwatched(history, history.owner(number), call, number)
-    if not call.is_covered:
-        yield _uncovered(history, call)
-    if op.writes:
-        yield _Stop(
-            f"the path crosses {_call(call)}: nothing is differentiated through an "
-            "assignment",
-            "Compute the target from the value itself, not from the variable that it "
-            "was assigned to.",
-        )
-    elif not op.is_differentiable:
-        yield _Stop(
-            f"the path crosses {_call(call)}, which lets no gradient through",
-            "Leave it out of the path, or ask for the gradient of what goes into it.",
-        )
-    elif not history.varies_with(call, number):
-        yield _Stop(
-            f"the path crosses {_call(call)}, and that derivative does not depend on "
-            "it: what was differentiated is linear in it",
-            "A derivative of a linear function is constant; if zeros are meant, pass "
-            "unconnected_gradients='zero'.",
-        )
-
-
-def _is_watched(history: History, call: Call, number: int) -> bool:
-    """Whether the source counts at this call, as far as that is up to the source."""
-    if history.counts(number, call):
-        return True
-    kind = history.kinds[number]
-    is_variable = kind.role == TRAINABLE and history.notes.watches_variables
-    return is_variable and not call.is_covered  # that is what is said then
-
-
-def _unwatched(
-    history: History, source: Handle | None, call: Call | None, number: int
-) -> _Stop:
-    """Nothing watches the source where a call takes it."""
-    kind = history.kinds[number]
-    used = "" if call is None else f" by {_call(call)}"
-    if number in history.since and call is not None:
-        return _Stop(
-            f"it was used{used} before it was watched, and a watch counts from there "
-            "on",
-            "Call tape.watch(x) before that line.",
-        )
-    if number in history.makers:
-        made = _call(history.makers[number])
-        return _Stop(
-            f"it was computed by {made} from nothing that the tape watches",
-            "Call tape.watch(x) on it, or on what it is computed from, before it is "
-            "used.",
-        )
-    if hasattr(source, "trainable") or kind.role == TRAINABLE:
-        if kind.role == TRAINABLE and not history.notes.watches_variables:
-            why = "the tape was made with watch_accessed_variables=False"
-        else:
-            why = "the variable is not trainable"
-        return _Stop(
-            f"{why}, so nothing watches it where it is used{used}"
-            if used
-            else f"{why}, so nothing watches it",
-            "Call tape.watch(v) before it is used.",
-        )
-    return _Stop(
-        f"nothing watches it where it is used{used}" if used else "nothing watches it",
-        "Call tape.watch(x) inside the tape, before it is used; only trainable "
-        "Variables are watched on their own.",
-    )
-
-
-def _uncovered(history: History, call: Call) -> _Stop:
-    """A call was recorded, but not on this tape."""
-    part = history.parts[call.part]
-    before = [n for n, (_, stop) in enumerate(part.spans) if stop <= call.node.first]
-    reset = history.notes.reset
-    if before and part.pauses[before[-1]] is not None:
-        return _Stop(
-            f"{_call(call)} was called under stop_recording(), entered at "
-            f"{part.pauses[before[-1]]}",
-            "Make the call outside of that block.",
-        )
-    if not before and reset is not None:
-        return _Stop(
-            f"{_call(call)} was called before tape.reset() at {reset}, which forgot it",
-            "Reset the tape before the first call that the gradient needs.",
-        )
-    if not before:
-        when = "before the tape was entered"
-    elif before[-1] + 1 < len(part.spans):
-        when = "between two `with` blocks of the tape"
-    else:
-        when = "after the tape was left"
-    return _Stop(
-        f"{_call(call)} was called {when}",
-        "Make the call inside of `with tape:`.",
-    )
 
 
 def _unreached(
@@ -311,7 +194,7 @@ def _unreached(
     used = (
         "no call that the tape knows takes it"
         if taken is None
-        else f"it is used by {_call(taken)}, from where no call leads to the target"
+        else f"it is used by {call_of(taken)}, from where no call leads to the target"
     )
     pause = _pause(history)
     constant = f"; what was computed under stop_recording(), entered at {pause}, is a "
@@ -323,15 +206,15 @@ def _unreached(
     )
 
 
-def _unread(history: History, source: Handle) -> _Stop:
+def _unread(history: History, source: Handle) -> Stop:
     """Nothing on the tape takes the source, which is the target as well."""
     is_known = getattr(source, "trainable", False) and history.notes.watches_variables
     if is_known:
-        return _Stop(
+        return Stop(
             "the tape never read it",
             "A variable is watched when a call inside of `with tape:` reads it.",
         )
-    return _Stop("nothing watches it", "Call tape.watch(x) inside the tape.")
+    return Stop("nothing watches it", "Call tape.watch(x) inside the tape.")
 
 
 def _pause(history: History) -> Site | None:
@@ -341,7 +224,7 @@ def _pause(history: History) -> Site | None:
 
 def _left(
     history: History, source: Handle, arrivals: dict[int, _Arrival]
-) -> _Stop | None:
+) -> Stop | None:
     """Where the source, or what depends on it, left the tape as a number."""
     lines = []
     for read in history.notes.reads:
@@ -350,7 +233,7 @@ def _left(
     if not lines:
         return None
     shown = " and ".join(dict.fromkeys(lines[:_MOST]))
-    return _Stop(
+    return Stop(
         "it, or what was computed from it, was read at "
         f"{shown}, and what is computed from a value that was read (numpy(), float(), "
         "np.asarray, if) is a new constant",
@@ -411,28 +294,15 @@ def _arguments(history: History, targets: Sequence[int]) -> str:
 def _argument(history: History, number: int) -> str:
     owner = history.owner(number)
     if isinstance(owner, Handle):
-        return _name(owner)
+        return name_of(owner)
     kind = history.kinds[number]
     word = "a variable" if kind.role == TRAINABLE else "a Tensor"
     return f"{word} of {kind!r}"
 
 
-def _name(handle: Handle) -> str:
-    """What messages call a handle."""
-    name = getattr(handle, "name", None)
-    if name is not None:
-        return f"Variable '{name}' ({handle._type!r})"
-    return f"a Tensor of {handle._type!r}"
-
-
-def _call(call: Call) -> str:
-    word = "a derivative taken" if call.node.op is GRADIENT else f"{call.name},"
-    return f"{word} at {call.node.site}"
-
-
 def _shown_path(calls: Sequence[Call]) -> str:
     """A path in words; a long one without its middle."""
-    shown = [_call(call).replace(",", "") for call in calls]
+    shown = [call_of(call).replace(",", "") for call in calls]
     if len(shown) > 2 * _MOST:
         middle = f"... {len(shown) - 2 * _MOST} more ..."
         shown = [*shown[:_MOST], middle, *shown[-_MOST:]]

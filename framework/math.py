@@ -169,7 +169,7 @@ rsqrt = unary(Op("rsqrt", jax.lax.rsqrt, masks_zeros=True), "1 / sqrt(x).")
 sigmoid = unary(Op("sigmoid", jax.nn.sigmoid), "1 / (1 + exp(-x)).")
 sin = unary(Op("sin", jnp.sin), "The sine of an angle in radians.")
 sinh = unary(Op("sinh", jnp.sinh), "The hyperbolic sine.")
-softplus = unary(Op("softplus", jax.nn.softplus), "log(1 + exp(x)).")
+softplus = unary(Op("softplus", jax.nn.softplus), "log(1 + exp(features)).", "features")
 tan = unary(Op("tan", jnp.tan), "The tangent of an angle in radians.")
 tanh = unary(Op("tanh", jnp.tanh), "The hyperbolic tangent.")
 
@@ -179,14 +179,20 @@ is_finite = unary(stepwise("is_finite", jnp.isfinite), "Whether x is a number.")
 is_inf = unary(stepwise("is_inf", jnp.isinf), "Whether x is infinite.")
 is_nan = unary(stepwise("is_nan", jnp.isnan), "Whether x is NaN.")
 
-complex = binary(of_two("complex", jax.lax.complex), "x + iy of two floats.")
-angle = unary(Op("angle", jnp.angle), "The angle of a complex number in radians.")
+complex = binary(
+    of_two("complex", jax.lax.complex), "real + i imag of two floats.", ("real", "imag")
+)
+angle = unary(
+    Op("angle", jnp.angle), "The angle of a complex number in radians.", "input"
+)
 conj = unary(Op("conj", jnp.conj), "The complex conjugate.")
-imag = unary(Op("imag", jnp.imag), "The imaginary part.")
-real = unary(Op("real", jnp.real), "The real part.")
+imag = unary(Op("imag", jnp.imag), "The imaginary part.", "input")
+real = unary(Op("real", jnp.real), "The real part.", "input")
 
 atan2 = binary(
-    of_two("atan2", jnp.arctan2), "The angle of the point (y, x): x is first."
+    of_two("atan2", jnp.arctan2),
+    "The angle of the point (x, y): y is first.",
+    ("y", "x"),
 )
 divide_no_nan = binary(
     of_two("divide_no_nan", _divide_no_nan), "x / y, and 0 where y is 0."
@@ -196,7 +202,9 @@ multiply_no_nan = binary(
     "x * y, and 0 where y is 0, even if x is infinite or NaN.",
 )
 nextafter = binary(
-    of_two("nextafter", _next_after), "The number after x on the way to y."
+    of_two("nextafter", _next_after),
+    "The number after x1 on the way to x2.",
+    ("x1", "x2"),
 )
 reciprocal_no_nan = unary(
     Op("reciprocal_no_nan", lambda x: _divide_no_nan(jnp.ones_like(x), x)),

@@ -28,12 +28,8 @@ from .neural.activations import softsign as softsign
 from .neural.activations import swish as swish
 from .neural.convolution import atrous_conv2d as atrous_conv2d
 from .neural.convolution import conv1d as conv1d
-from .neural.convolution import conv1d_transpose as conv1d_transpose
 from .neural.convolution import conv2d as conv2d
-from .neural.convolution import conv2d_transpose as conv2d_transpose
 from .neural.convolution import conv3d as conv3d
-from .neural.convolution import conv3d_transpose as conv3d_transpose
-from .neural.convolution import conv_transpose as conv_transpose
 from .neural.convolution import convolution as convolution
 from .neural.convolution import depthwise_conv2d as depthwise_conv2d
 from .neural.convolution import separable_conv2d as separable_conv2d
@@ -71,6 +67,10 @@ from .neural.statistics import moments as moments
 from .neural.statistics import normalize_moments as normalize_moments
 from .neural.statistics import sufficient_statistics as sufficient_statistics
 from .neural.statistics import weighted_moments as weighted_moments
+from .neural.transposed_convolution import conv1d_transpose as conv1d_transpose
+from .neural.transposed_convolution import conv2d_transpose as conv2d_transpose
+from .neural.transposed_convolution import conv3d_transpose as conv3d_transpose
+from .neural.transposed_convolution import conv_transpose as conv_transpose
 from .ops.blocks import depth_to_space as depth_to_space
 from .ops.blocks import space_to_batch as space_to_batch
 from .ops.blocks import space_to_depth as space_to_depth

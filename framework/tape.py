@@ -137,7 +137,8 @@ class GradientTape(Covering):
         Note:
             A line is the first that made a call after the same calls before it, under
             the same `with`; two branches of an `if` in it that make the very same
-            calls share the line of the first.
+            calls share the line of the first. Under `jt.debug.enable()` each call has
+            its own.
         """
         targets = handles_in(target, "target", "explain()")
         sources = handles_in(source, "source", "explain()")
@@ -492,7 +493,8 @@ class GradientTape(Covering):
         if not self._is_persistent:
             self._spend()
         if nones and self._is_strict and not fills:
-            raise UnconnectedError(explain(History(self._remains()), targets, nones))
+            history = History(self._remains())
+            raise UnconnectedError(explain(history, targets, nones, False))
 
     def _refuse(self) -> None:
         raise TapeError(

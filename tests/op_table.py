@@ -13,7 +13,9 @@ from tests.op_rows import (
     nn,
     products,
     reductions,
+    segments,
     shaping,
+    windows,
 )
 
 ROWS = [
@@ -22,6 +24,8 @@ ROWS = [
     *shaping.ROWS,
     *choosing.ROWS,
     *products.ROWS,
+    *segments.ROWS,
+    *windows.ROWS,
     *nn.ROWS,
     *activations.ROWS,
 ]
@@ -37,24 +41,40 @@ SPACES = {
 _TYPES = "a class or a type, not an op"
 _INSIDE = "what the file of the namespace works with"
 _TOOLS = "it computes no Tensor from Tensors"
+_CONTROL = "control flow, which calls the user's functions: tested on its own"
+_CHECKS = "it checks values and gives no Tensor: tested on its own"
+_DERIVATIVES = "it is about derivatives of the user's functions: tested on its own"
 NOT_OPS = {
     **dict.fromkeys(
         ("GradientTape", "Input", "Layer", "Model", "Module", "Sequential"), _TYPES
     ),
     **dict.fromkeys(("Tensor", "Variable"), _TYPES),
     **dict.fromkeys(("Any", "ArgumentError", "Callable"), _INSIDE),
-    **dict.fromkeys(("Op", "OutOfRangeError", "TensorLike"), _INSIDE),
-    **dict.fromkeys(("binary", "call", "check_indices", "convert"), _INSIDE),
+    **dict.fromkeys(("Op", "TensorLike"), _INSIDE),
+    **dict.fromkeys(("binary", "call", "convert"), _INSIDE),
     **dict.fromkeys(("of_two", "partner", "stepwise", "unary"), _INSIDE),
     **dict.fromkeys(("as_dtype", "device", "op", "pad_batch", "sync"), _TOOLS),
     **dict.fromkeys(("show_under", "show_versions"), _TOOLS),
     **dict.fromkeys(("deserialize", "get", "serialize"), _TOOLS),
+    **dict.fromkeys(("ForwardAccumulator", "UnconnectedGradients"), _TYPES),
+    **dict.fromkeys(("case", "jt.cond", "foldl", "foldr", "map_fn"), _CONTROL),
+    **dict.fromkeys(("scan", "switch_case", "vectorized_map", "while_loop"), _CONTROL),
+    **dict.fromkeys(("custom_gradient", "grad_pass_through"), _DERIVATIVES),
+    **dict.fromkeys(("gradients_check", "recompute_grad"), _DERIVATIVES),
+    **dict.fromkeys(("assert_equal", "assert_greater", "assert_less"), _CHECKS),
+    "assert_rank": _CHECKS,
     "eig": "jnp's has no derivative of vectors; eigvals has a row",
+    "broadcast_static_shape": "it gives a tuple of ints, for shapes of ints",
+    "is_tensor": _TOOLS,
     "get_scaled_dot_general_config": _TOOLS,
     "scaled_dot_general": "takes configs of 8-bit formats that few devices have",
     "scaled_matmul": "takes operands in 8-bit formats that few devices have",
 }
-"""Names in these namespaces that stand for no op, each with the reason."""
+"""Names that stand for no op, each with the reason; a path where it is one of two."""
+
+
+def is_no_op(path: str) -> bool:
+    return path in NOT_OPS or path.split(".")[-1] in NOT_OPS
 
 
 def public_callables() -> dict[str, object]:

@@ -24,7 +24,7 @@ FOLDERS = {
 # A package without an order of its own is only held to have no circle.
 ORDER = {
     "framework": (
-        ("errors", "dtypes", "versions"),
+        ("errors", "dtypes", "versions", "unconnected_gradients"),
         ("config",),
         ("registry", "seeds"),
         ("recording",),
@@ -32,6 +32,7 @@ ORDER = {
         ("scattering",),
         ("variable",),
         ("history",),
+        ("stops",),
         ("coverage", "requests", "explaining", "drawing"),
         ("tape", "forward"),
         ("gradients_check", "custom_gradient", "recomputation", "branching"),
@@ -40,7 +41,19 @@ ORDER = {
         ("plan",),
         ("lifting",),
         ("mirror",),
-        ("numpy", "nn", "linalg", "math", "random", "ops", "neural"),
+        (
+            "numpy",
+            "nn",
+            "linalg",
+            "math",
+            "random",
+            "ops",
+            "neural",
+            "draws",
+            "generator",
+            "stateless",
+            "debugging",
+        ),
         ("looping",),
         ("initializers",),
         ("activations",),

@@ -36,7 +36,29 @@ def _max(x: jax.Array, *, how: Windows, window: tuple) -> jax.Array:
     is_float = jnp.issubdtype(x.dtype, jnp.inexact)
     least = -jnp.inf if is_float else jnp.iinfo(x.dtype).min
     start = np.asarray(least, x.dtype)
+    if any(gap > 1 for gap in how.dilations):
+        return jnp.max(_parts(x, start, how, window), 0)
     return _windowed(x, start, jax.lax.max, how=how, window=window)
+
+
+def _parts(x: jax.Array, fill: Any, how: Windows, window: tuple) -> jax.Array:
+    """The first elements of all windows, the second ones, and so on, stacked.
+
+    For dilated windows, of whose largest element JAX has no derivative.
+    """
+    pairs = how.pairs(how.space_of(x.shape), window)
+    padded = jnp.pad(x, how.outer(pairs, (0, 0)), constant_values=fill)
+    space = how.space_of(padded.shape)
+    reach = [(w - 1) * gap for w, gap in zip(window, how.dilations, strict=True)]
+    parts = []
+    for place in np.ndindex(*window):
+        first = [p * gap for p, gap in zip(place, how.dilations, strict=True)]
+        spans = [
+            slice(f, f + n - r, step)
+            for f, n, r, step in zip(first, space, reach, how.strides, strict=True)
+        ]
+        parts.append(padded[how.outer(spans, slice(None))])
+    return jnp.stack(parts)
 
 
 def _mean(x: jax.Array, *, how: Windows, window: tuple) -> jax.Array:
@@ -54,7 +76,8 @@ def _places(
     x: jax.Array, *, how: Windows, window: tuple, with_batch: bool, dtype: Any
 ) -> jax.Array:
     """Where the first largest element of each window stands, flattened."""
-    numbers = jnp.arange(x[0].size, dtype=jnp.int32).reshape(1, *x.shape[1:])
+    size = int(np.prod(x.shape[1:]))
+    numbers = jnp.arange(size, dtype=jnp.int32).reshape(1, *x.shape[1:])
     numbers = jnp.broadcast_to(numbers, x.shape)
     start = (np.asarray(-jnp.inf, x.dtype), np.int32(np.iinfo(np.int32).max))
 
@@ -132,9 +155,7 @@ def pool(
         raise ArgumentError(
             f"`pooling_type` must be 'MAX' or 'AVG'; got {pooling_type!r}."
         )
-    ndim = convert(input, name="input").ndim - 2
-    if ndim not in (1, 2, 3):
-        check_ndim((), 2, "pool")
+    ndim = _ndim_of(input, "pool")
     op = MAX if pooling_type == "MAX" else MEAN
     return _pooled(
         *("pool", op, ndim, input, window_shape),

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..ops.conversion import beside, sizes
@@ -83,7 +84,7 @@ def _response(
 ) -> jax.Array:
     window = (1,) * (x.ndim - 1) + (2 * radius + 1,)
     margins = ((0, 0),) * (x.ndim - 1) + ((radius, radius),)
-    zero = jnp.zeros((), x.dtype)
+    zero = np.zeros((), x.dtype)  # JAX knows the derivative for a constant only
     squares = jax.lax.reduce_window(
         jnp.square(x), zero, jax.lax.add, window, (1,) * x.ndim, margins
     )
@@ -138,7 +139,7 @@ def weighted_moments(
         name: No effect.
     """
     given = convert(x, name="x")
-    over = tuple(axis % given.ndim for axis in sizes(axes, "axes"))
+    over = tuple(axis % max(given.ndim, 1) for axis in sizes(axes, "axes"))
     options = {"axes": over, "keepdims": bool(keepdims)}
     inputs = (given, beside(given, frequency_weights, "frequency_weights"))
     return call(WEIGHTED_MOMENTS, inputs, options, tuple(options.values()))

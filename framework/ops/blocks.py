@@ -21,7 +21,9 @@ def _space_to_depth(x: jax.Array, *, block: int, is_last: bool) -> jax.Array:
         return x.reshape(n, block * block * c, h // block, w // block)
     n, h, w, c = x.shape
     x = x.reshape(n, h // block, block, w // block, block, c)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, h // block, w // block, -1)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(
+        n, h // block, w // block, block * block * c
+    )
 
 
 def _depth_to_space(x: jax.Array, *, block: int, is_last: bool) -> jax.Array:

@@ -34,16 +34,14 @@ BITCAST = Op(
 
 
 def _saturate(x: jax.Array, *, dtype: Any) -> jax.Array:
-    info = jnp.iinfo if jnp.issubdtype(dtype, jnp.integer) else jnp.finfo
-    if jnp.issubdtype(x.dtype, jnp.integer) and info is jnp.finfo:
+    if jnp.issubdtype(dtype, jnp.integer):
+        bounds = jnp.iinfo(dtype)
+        return _whole(x, int(bounds.min), int(bounds.max), dtype)
+    is_whole = jnp.issubdtype(x.dtype, jnp.integer)
+    if is_whole or jnp.finfo(x.dtype).max <= jnp.finfo(dtype).max:
         return x.astype(dtype)
-    low, high = info(dtype).min, info(dtype).max
-    if info is jnp.finfo:
-        if jnp.finfo(x.dtype).max <= high:
-            return x.astype(dtype)
-        inside = jnp.clip(x, low.astype(x.dtype), high.astype(x.dtype))
-        return inside.astype(dtype)
-    return _whole(x, low, high, dtype)
+    most = jnp.asarray(jnp.finfo(dtype).max, x.dtype)
+    return jnp.clip(x, -most, most).astype(dtype)
 
 
 def _whole(x: jax.Array, low: int, high: int, dtype: Any) -> jax.Array:

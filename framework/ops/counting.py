@@ -26,7 +26,7 @@ class UniqueWithCounts(NamedTuple):
 
     y: Tensor
     idx: Tensor
-    count: Tensor
+    count: Tensor  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 def _count_nonzero(x: jax.Array, *, axis: Any, keepdims: bool) -> jax.Array:

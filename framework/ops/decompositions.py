@@ -33,6 +33,8 @@ def adjoint(x: jax.Array) -> jax.Array:
 
 def _from_lower(x: jax.Array) -> jax.Array:
     """The Hermitian matrix whose lower triangle this is; the upper one is not read."""
+    if x.shape[-1] != x.shape[-2]:
+        raise ValueError("the matrix is not square")
     below = jnp.tril(x, -1)
     return below + adjoint(below) + _real_diagonal(x)
 
@@ -67,7 +69,30 @@ def _solve_lower(factor: jax.Array, x: jax.Array) -> jax.Array:
 
 def _eigh(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     vectors, values = jax.lax.linalg.eigh(_from_lower(x), symmetrize_input=False)
+    return values.astype(x.dtype), vectors  # TensorFlow's are complex, too
+
+
+@jax.custom_jvp
+def _eig(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    values, vectors = jnp.linalg.eig(x)
     return values, vectors
+
+
+@_eig.defjvp
+def _eig_jvp(primals: tuple, tangents: tuple) -> tuple:
+    """With vectors of length 1, as in TensorFlow; JAX asks to opt in to these.
+
+    Their phase is free: only what does not depend on it has a derivative.
+    """
+    (x,), (tangent,) = primals, tangents
+    values, vectors = _eig(x)
+    mixed = jnp.linalg.solve(vectors, tangent.astype(vectors.dtype) @ vectors)
+    slopes = jnp.diagonal(mixed, axis1=-2, axis2=-1)
+    gaps = values[..., None, :] - values[..., None]
+    turn = jnp.where(gaps == 0, 0, mixed / jnp.where(gaps == 0, 1, gaps))
+    change = vectors @ turn
+    along = jnp.sum(jnp.real(jnp.conj(vectors) * change), -2, keepdims=True)
+    return (values, vectors), (slopes, change - vectors * along)
 
 
 def _svd(x: jax.Array, *, full: bool) -> tuple[jax.Array, ...]:
@@ -95,8 +120,8 @@ _MATRIX = "The input needs at least two axes, the last two its rows and columns.
 _SQUARE = "The last two axes must have equal lengths."
 EIGH = Op("eigh", _eigh, hint=_SQUARE)
 EIGVALSH = Op("eigvalsh", lambda x: _eigh(x)[0], hint=_SQUARE)
-EIG = Op("eig", lambda x: tuple(jnp.linalg.eig(x)), hint=_SQUARE)
-EIGVALS = Op("eigvals", lambda x: jnp.linalg.eig(x)[0], hint=_SQUARE)
+EIG = Op("eig", _eig, hint=_SQUARE)
+EIGVALS = Op("eigvals", jnp.linalg.eigvals, hint=_SQUARE)
 SVD = Op("svd", _svd, hint=_MATRIX)
 SINGULAR_VALUES = Op(
     "svd", lambda x: jnp.linalg.svd(x, full_matrices=False)[1], hint=_MATRIX
@@ -107,8 +132,9 @@ LU_RECONSTRUCT = Op("lu_reconstruct", _lu_reconstruct, hint=_SQUARE)
 
 cholesky = unary(
     Op("cholesky", _cholesky, hint=_SQUARE),
-    "The lower triangular L with L @ adjoint(L) = x, NaN if there is none; only the "
-    "lower triangle of x is read.",
+    "The lower triangular L with L @ adjoint(L) = input, NaN if there is none; only "
+    "the lower triangle of the input is read.",
+    "input",
 )
 
 

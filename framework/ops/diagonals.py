@@ -130,7 +130,8 @@ trace = unary(
 )
 tensor_diag = unary(
     Op("tensor_diag", _tensor_diag),
-    "Zeros of shape x.shape + x.shape, with x[i, ...] at [i, ..., i, ...].",
+    "Zeros, with each element [i, ...] of the input at [i, ..., i, ...].",
+    "diagonal",
 )
 tensor_diag_part = unary(
     Op(
@@ -138,7 +139,8 @@ tensor_diag_part = unary(
         _tensor_diag_part,
         hint="The second half of the axes must be as long as the first.",
     ),
-    "The elements x[i, ..., i, ...], which undoes `tensor_diag`.",
+    "The elements at [i, ..., i, ...], which undoes `tensor_diag`.",
+    "input",
 )
 
 
@@ -232,9 +234,14 @@ def set_diag(
     """Matrices with a diagonal, or a band of them, replaced; see `diag`.
 
     Raises:
-        ShapeError: if the diagonals do not fit the matrices.
+        ShapeError: for no matrices, or diagonals that do not fit them.
     """
     x, band = convert(input, name="input"), _band(k, align)
+    if x.ndim < 2:
+        raise ShapeError(
+            f"set_diag() needs matrices; got shape {x.shape}. "
+            "Give at least two axes, the last two rows and columns."
+        )
     new = beside(x, diagonal, "diagonal")
     expected = x.shape[:-2] + _layout(*x.shape[-2:], *band, align).shape
     if band[0] == band[1]:

@@ -5,6 +5,7 @@
 
 import functools
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,16 +20,18 @@ from .conversion import operands, tensors
 _BROADCAST = "Reshape one of them so that the shapes broadcast."
 
 
-def unary(op: Op, summary: str) -> Callable[..., Tensor]:
-    """The public function of an op with one input."""
+def unary(op: Op, summary: str, argument: str = "x") -> Callable[..., Tensor]:
+    """The public function of an op with one input, which keywords call `argument`."""
 
     def apply(x: TensorLike, name: str | None = None) -> Tensor:
-        return call(op, (x if x.__class__ is Tensor else convert(x, name="x"),))
+        return call(op, (x if x.__class__ is Tensor else convert(x, name=argument),))
 
-    return _named(apply, op.name, summary)
+    return _named(apply, op.name, summary, argument)
 
 
-def binary(op: Op, summary: str) -> Callable[..., Tensor]:
+def binary(
+    op: Op, summary: str, arguments: tuple[str, str] = ("x", "y")
+) -> Callable[..., Tensor]:
     """The public function of an op with two operands, which broadcast."""
 
     def apply(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
@@ -39,12 +42,17 @@ def binary(op: Op, summary: str) -> Callable[..., Tensor]:
                 return call(op, (x, partner(x, y)))
         return call(op, operands(x, y))
 
-    return _named(apply, op.name, summary)
+    return _named(apply, op.name, summary, *arguments)
 
 
-def _named(function: Callable, name: str, summary: str) -> Callable[..., Tensor]:
+def _named(
+    function: Any, name: str, summary: str, *arguments: str
+) -> Callable[..., Tensor]:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = summary
+    code = function.__code__  # parameters are known by their place in it, not by name
+    others = code.co_varnames[len(arguments) :]
+    function.__code__ = code.replace(co_varnames=(*arguments, *others))
     return function
 
 

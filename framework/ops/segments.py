@@ -80,15 +80,19 @@ def _prod(data: jax.Array, ids: jax.Array, *, count: int) -> jax.Array:
     return jnp.where(has_any.reshape(-1, *[1] * (rows.ndim - 1)), found, 1)
 
 
-def _extreme(name: str, empty: Callable[[Any], Any]) -> Callable[..., jax.Array]:
+def _extreme(name: str, is_empty_zero: bool) -> Callable[..., jax.Array]:
     """The largest or smallest rows; equal ones share the gradient, as in TensorFlow.
 
-    JAX has no derivative of it.
+    JAX has no derivative of it. A segment without rows is 0, or the dtype's least
+    value (of `min` the greatest).
     """
 
     def found(rows: jax.Array, places: jax.Array, count: int) -> tuple:
-        start = jnp.full((count, *rows.shape[1:]), empty(rows.dtype), rows.dtype)
+        start = jnp.full((count, *rows.shape[1:]), _neutral(name, rows.dtype))
         out = getattr(start.at[places], name)(rows, mode="drop")
+        if is_empty_zero:
+            has_rows = jnp.zeros(count, bool).at[places].set(True, mode="drop")
+            out = jnp.where(has_rows.reshape(-1, *[1] * (rows.ndim - 1)), out, 0)
         chosen = (rows == out.at[places].get(mode="fill")).astype(rows.dtype)
         shares = jnp.zeros_like(start).at[places].add(chosen, mode="drop")
         return out, chosen, shares
@@ -111,14 +115,11 @@ def _extreme(name: str, empty: Callable[[Any], Any]) -> Callable[..., jax.Array]
     return function
 
 
-def _lowest(dtype: Any) -> Any:
-    info = jnp.finfo if jnp.issubdtype(dtype, jnp.inexact) else jnp.iinfo
-    return info(dtype).min
-
-
-def _highest(dtype: Any) -> Any:
-    info = jnp.finfo if jnp.issubdtype(dtype, jnp.inexact) else jnp.iinfo
-    return info(dtype).max
+def _neutral(name: str, dtype: Any) -> Any:
+    """The finite value of a dtype that every other one replaces."""
+    limits = jnp.finfo if jnp.issubdtype(dtype, jnp.inexact) else jnp.iinfo
+    bounds = limits(dtype)
+    return np.asarray(bounds.min if name == "max" else bounds.max, dtype)
 
 
 def _bad_segment(inputs: Sequence[Any], options: dict) -> str | None:
@@ -134,17 +135,17 @@ UNSORTED_MEAN = Op(f"{_UNSORTED}mean", _mean, hint=_HINT, bad_index=_bad_segment
 UNSORTED_SQRT_N = Op(f"{_UNSORTED}sqrt_n", _sqrt_n, hint=_HINT, bad_index=_bad_segment)
 UNSORTED_PROD = Op(f"{_UNSORTED}prod", _prod, hint=_HINT, bad_index=_bad_segment)
 UNSORTED_MAX = Op(
-    f"{_UNSORTED}max", _extreme("max", _lowest), hint=_HINT, bad_index=_bad_segment
+    f"{_UNSORTED}max", _extreme("max", False), hint=_HINT, bad_index=_bad_segment
 )
 UNSORTED_MIN = Op(
-    f"{_UNSORTED}min", _extreme("min", _highest), hint=_HINT, bad_index=_bad_segment
+    f"{_UNSORTED}min", _extreme("min", False), hint=_HINT, bad_index=_bad_segment
 )
 # Where ids are sorted, a segment without rows is 0, or 1 for products.
 SUM = Op("segment_sum", _sum, hint=_HINT)
 MEAN = Op("segment_mean", _mean, hint=_HINT)
 PROD = Op("segment_prod", _prod, hint=_HINT)
-MAX = Op("segment_max", _extreme("max", lambda dtype: 0), hint=_HINT)
-MIN = Op("segment_min", _extreme("min", lambda dtype: 0), hint=_HINT)
+MAX = Op("segment_max", _extreme("max", True), hint=_HINT)
+MIN = Op("segment_min", _extreme("min", True), hint=_HINT)
 
 
 def _unsorted(op: Op, summary: str) -> Callable[..., Tensor]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
@@ -104,14 +104,11 @@ def _tridiagonal_matmul(diagonals: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _tridiagonal_solve(diagonals: jax.Array, b: jax.Array) -> jax.Array:
-    """Through a dense matrix, whose derivatives JAX has to every order."""
+    batch = jnp.broadcast_shapes(diagonals.shape[:-2], b.shape[:-2])
+    diagonals = jnp.broadcast_to(diagonals, (*batch, *diagonals.shape[-2:]))
+    b = jnp.broadcast_to(b, (*batch, *b.shape[-2:]))
     above, middle, below = _tridiagonal(diagonals)
-    size = middle.shape[-1]
-    rows = np.arange(size)
-    dense = middle[..., None] * jnp.eye(size, dtype=b.dtype)
-    dense = dense.at[..., rows[:-1], rows[1:]].set(above[..., :-1])
-    dense = dense.at[..., rows[1:], rows[:-1]].set(below[..., 1:])
-    return jnp.linalg.solve(*_batched(dense, b))
+    return jax.lax.linalg.tridiagonal_solve(below, middle, above, b)
 
 
 _SQUARE = "The matrices must be square."
@@ -130,14 +127,21 @@ CROSS = Op("cross", jnp.cross, hint="The last axis of both must have length 3.")
 TRIDIAGONAL_MATMUL = Op("tridiagonal_matmul", _tridiagonal_matmul, hint=_ROWS)
 TRIDIAGONAL_SOLVE = Op("tridiagonal_solve", _tridiagonal_solve, hint=_ROWS)
 
-adjoint = unary(Op("adjoint", _adjoint), "The conjugate of the transposed matrices.")
-det = unary(Op("det", jnp.linalg.det, hint=_SQUARE), "The determinants of matrices.")
+adjoint = unary(
+    Op("adjoint", _adjoint), "The conjugate of the transposed matrices.", "matrix"
+)
+det = unary(
+    Op("det", jnp.linalg.det, hint=_SQUARE), "The determinants of matrices.", "input"
+)
 expm = unary(
-    Op("expm", jax.scipy.linalg.expm, hint=_SQUARE), "The exponentials of matrices."
+    Op("expm", jax.scipy.linalg.expm, hint=_SQUARE),
+    "The exponentials of matrices.",
+    "input",
 )
 logdet = unary(
     Op("logdet", lambda x: jnp.linalg.slogdet(x)[1], hint=_SQUARE),
     "The logarithm of the determinants of positive definite matrices.",
+    "matrix",
 )
 
 
@@ -213,8 +217,17 @@ def lu_matrix_inverse(
     validate_args: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """The inverse of A, given `lu(A)`; `validate_args` has no effect."""
+    """The inverse of A, given `lu(A)`; `validate_args` has no effect.
+
+    Raises:
+        ShapeError: for what is no matrix.
+    """
     factors = convert(lower_upper, name="lower_upper")
+    if factors.ndim < 2:
+        raise ShapeError(
+            f"lu_matrix_inverse() needs matrices; got shape {factors.shape}. "
+            "Give the factors that jt.linalg.lu() returns."
+        )
     one = np.eye(factors.shape[-1], dtype=factors.dtype)
     return lu_solve(factors, perm, one)
 

@@ -11,15 +11,28 @@ from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
 from .conversion import operands, stop_gradient, tensors
 from .elementwise import of_two, unary
+from .norms import wide
+
+
+def _ndtri(x: jax.Array) -> jax.Array:
+    """In float32 at least, since JAX's takes no bfloat16."""
+    return special.ndtri(wide(x)).astype(x.dtype)
 
 
 def _erfcinv(x: jax.Array) -> jax.Array:
-    return -special.ndtri(x / 2) * 0.5**0.5
+    return (-special.ndtri(wide(x) / 2) * 0.5**0.5).astype(x.dtype)
 
 
 def _lbeta(x: jax.Array) -> jax.Array:
     log_gammas = special.gammaln(x)
     return jnp.sum(log_gammas, -1) - special.gammaln(jnp.sum(x, -1))
+
+
+def _polygamma(order: jax.Array, x: jax.Array) -> jax.Array:
+    """NaN for an order that is no whole number; JAX takes integers only."""
+    whole = jnp.floor(order)
+    found = special.polygamma(whole.astype(jnp.int32), x)
+    return jnp.where(whole == order, found, jnp.nan).astype(x.dtype)
 
 
 def _polyval(x: jax.Array, *coefficients: jax.Array) -> jax.Array:
@@ -39,11 +52,11 @@ lbeta = unary(
     Op("lbeta", _lbeta), "log(|beta(x)|), the last axis holding the arguments of beta."
 )
 ndtri = unary(
-    Op("ndtri", special.ndtri), "The number below which a normal one is with chance x."
+    Op("ndtri", _ndtri), "The number below which a normal one is with chance x."
 )
 IGAMMA = of_two("igamma", special.gammainc)
 IGAMMAC = of_two("igammac", special.gammaincc)
-POLYGAMMA = of_two("polygamma", special.polygamma)
+POLYGAMMA = of_two("polygamma", _polygamma)
 ZETA = of_two("zeta", special.zeta)
 BETAINC = Op("betainc", special.betainc, hint="The three must broadcast to one shape.")
 POLYVAL = Op("polyval", _polyval, hint="The coefficients must broadcast to x.")

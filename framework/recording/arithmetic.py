@@ -1,6 +1,7 @@
 """The ops behind operators, indexing and methods of Tensor and Variable."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -15,10 +16,37 @@ ADD = Op("add", jnp.add, hint=_BROADCAST)
 SUBTRACT = Op("subtract", jnp.subtract, hint=_BROADCAST)
 MULTIPLY = Op("multiply", jnp.multiply, hint=_BROADCAST)
 DIVIDE = Op("divide", jnp.true_divide, hint=_BROADCAST)
-FLOOR_DIVIDE = Op(
-    "floordiv", jnp.floor_divide, is_differentiable=False, hint=_BROADCAST
-)
-MOD = Op("floormod", jnp.mod, hint=_BROADCAST)
+
+
+def _floor_divide(x: jax.Array, y: jax.Array) -> jax.Array:
+    """The quotient rounded down: 1 // 0.1 is 10, as in TensorFlow; JAX has 9."""
+    if jnp.issubdtype(jnp.result_type(x, y), jnp.inexact):
+        return jnp.floor(x / y)
+    return jnp.floor_divide(x, y)
+
+
+def _mod(x: jax.Array, y: jax.Array) -> jax.Array:
+    dtype = jnp.result_type(x, y)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return jnp.mod(x, y)
+    return _mod_real(x.astype(dtype), y.astype(dtype))
+
+
+@jax.custom_jvp
+def _mod_real(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Its derivative by y is -floor(x / y), as in TensorFlow."""
+    return jnp.mod(x, y)
+
+
+@_mod_real.defjvp
+def _mod_real_jvp(primals: tuple, tangents: tuple) -> tuple:
+    (x, y), (dx, dy) = primals, tangents
+    out = _mod_real(x, y)
+    return out, jnp.broadcast_to(dx - jnp.floor(x / y) * dy, out.shape)
+
+
+FLOOR_DIVIDE = Op("floordiv", _floor_divide, is_differentiable=False, hint=_BROADCAST)
+MOD = Op("floormod", _mod, hint=_BROADCAST)
 NEGATIVE = Op("negative", jnp.negative)
 INVERT = Op("invert", jnp.invert, is_differentiable=False)
 EQUAL = Op("equal", jnp.equal, is_differentiable=False, hint=_BROADCAST)
@@ -126,11 +154,40 @@ def _reduction(function: Any) -> Any:
     return reduce
 
 
+def _extreme(function: Callable) -> Callable:
+    """The largest or smallest element; equal ones share the gradient.
+
+    That of NaN is NaN for all elements, as in TensorFlow. By JAX's rule it is 0 or NaN,
+    according to whether XLA has simplified a product with zeros.
+    """
+
+    def reduce(x: jax.Array, *, axis: Any, keepdims: bool) -> jax.Array:
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            return function(x, axis=axis, keepdims=keepdims)
+        return extreme(x, axis, keepdims)
+
+    @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+    def extreme(x: jax.Array, axis: Any, keepdims: bool) -> jax.Array:
+        return function(x, axis=axis, keepdims=keepdims)
+
+    @extreme.defjvp
+    def _(axis: Any, keepdims: bool, primals: tuple, tangents: tuple) -> tuple:
+        (x,), (tangent,) = primals, tangents
+        out = function(x, axis=axis, keepdims=True)
+        is_chosen = (x == out).astype(x.dtype)
+        count = jnp.sum(is_chosen, axis, keepdims=True)
+        share = jnp.where(jnp.isnan(out), jnp.nan, is_chosen / count)
+        total = jnp.sum(tangent * share, axis, keepdims=keepdims)
+        return (out if keepdims else jnp.squeeze(out, axis)), total
+
+    return reduce
+
+
 _AXES = "`axis` must name axes that the input has."
 SUM = Op("reduce_sum", _reduction(jnp.sum), hint=_AXES)
 MEAN = Op("reduce_mean", _reduction(jnp.mean), hint=_AXES)
-MAX = Op("reduce_max", _reduction(jnp.max), hint=_AXES)
-MIN = Op("reduce_min", _reduction(jnp.min), hint=_AXES)
+MAX = Op("reduce_max", _extreme(jnp.max), hint=_AXES)
+MIN = Op("reduce_min", _extreme(jnp.min), hint=_AXES)
 PROD = Op("reduce_prod", _reduction(jnp.prod), hint=_AXES)
 ANY = Op("reduce_any", _reduction(jnp.any), is_differentiable=False, hint=_AXES)
 ALL = Op("reduce_all", _reduction(jnp.all), is_differentiable=False, hint=_AXES)

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from .. import config
-from .difference import Difference, Outline, differences, nearest, outline_of
+from .difference import Outline, differences, nearest, outline_of
 from .node import Handle, Node, Recording
 from .signature import TRAINABLE
 from .site import Site, is_inside, user_level, user_site
@@ -110,10 +110,16 @@ class Log:
         self.num_of_line[line] = self.num_of_line.get(line, 0) + 1
         return self.num_of_line[line]
 
-    def loop(self, key: tuple, owner: Handle | None) -> "_Loop":
-        """What is known of a loop; a new one if its variables are others."""
+    def loop(self, site: Site, owner: Handle | None) -> "_Loop | None":
+        """What is known of a loop: a line with a variable that it reads.
+
+        Without one there is nothing to tell a loop from a helper that many call.
+        """
+        if owner is None:
+            return None
         if len(self.loops) > _MAX_LOOPS:
             self.loops.clear()
+        key = (site.code, site.offset)
         found = self.loops.get(key)
         if found is None or not found.is_of(owner):
             found = self.loops[key] = _Loop(owner)
@@ -123,14 +129,14 @@ class Log:
 class _Loop:
     """The compiles of one line for the same variables."""
 
-    def __init__(self, owner: Handle | None) -> None:
-        self._owner = None if owner is None else weakref.ref(owner)
+    def __init__(self, owner: Handle) -> None:
+        self._owner = weakref.ref(owner)
         self.count = 0
         self.seconds = 0.0
 
-    def is_of(self, owner: Handle | None) -> bool:
+    def is_of(self, owner: Handle) -> bool:
         """Whether it is the loop that trains or reads this variable."""
-        return (None if self._owner is None else self._owner()) is owner
+        return self._owner() is owner
 
 
 class _Whole(threading.local):
@@ -179,21 +185,23 @@ class Compiling:
             near = nearest(outline, log.outlines)
             found = differences(outline, near, path, owners)
             log.remember(outline)
-            self._loop = log.loop(*_identity(site, path, owners))
-        has_named_size = note_sizes(path)
-        if found[0].kind != "inside" or not self._loop.count:
-            self._loop.count += 1
-            if self._loop.count == _MANY and not has_named_size:
-                self._warn(site, found)
+            self._loop = log.loop(site, _first_variable(path, owners))
         self._site = site
         self._found = found
+        has_named_size = note_sizes(path)
+        if self._loop is not None and found[0].kind != "inside":
+            self._loop.count += 1
+            if self._loop.count == _MANY and not has_named_size:
+                self._warn(self._loop)
 
-    def _warn(self, site: Site, found: Sequence[Difference]) -> None:
-        changes = "; ".join(difference.text for difference in found)
-        hint = _HINTS.get(found[0].kind, "")
+    def _warn(self, loop: "_Loop") -> None:
+        changes = "; ".join(difference.text for difference in self._found)
+        hint = _HINTS.get(self._found[0].kind, "")
+        function = self._site.function
+        within = f"`{function}` at " if function else ""
         warnings.warn(
-            f"Compile {_MANY} of {_in_function(site)}{site}, after "
-            f"{self._loop.seconds:.1f} s of compiling: {changes}. {hint} "
+            f"Compile {_MANY} of {within}{self._site}, after "
+            f"{loop.seconds:.1f} s of compiling: {changes}. {hint} "
             "jt.debug.explain_compiles() lists all.",
             stacklevel=user_level(),
         )
@@ -209,7 +217,8 @@ class Compiling:
         note_duration(self._path, seconds)
         line = str(self._site)
         with _guard:
-            self._loop.seconds += seconds
+            if self._loop is not None:
+                self._loop.seconds += seconds
             entry = Compile(
                 line=line,
                 function=self._site.function,
@@ -221,19 +230,15 @@ class Compiling:
             log.add(entry)
 
 
-def _in_function(site: Site) -> str:
-    return f"`{site.function}` at " if site.function else ""
-
-
-def _identity(
-    site: Site, path: Sequence[Node], owners: Mapping[int, Handle]
-) -> tuple[tuple, Handle | None]:
-    """What tells loops apart: the line, and the variable read first, else the ops."""
+def _first_variable(
+    path: Sequence[Node], owners: Mapping[int, Handle]
+) -> Handle | None:
+    """The trainable variable that is read first."""
     for node in path:
         for number, kind in node.leaves:
             if kind.role == TRAINABLE and number in owners:
-                return (site.code, site.offset), owners[number]
-    return (site.code, site.offset, *(node.op for node in path)), None
+                return owners[number]
+    return None
 
 
 def _note_event(event: str, duration_secs: float, **_: Any) -> None:

@@ -15,7 +15,11 @@ NAMES = (
     *("leaky_relu", "linear", "log_softmax", "mish", "relu", "relu6", "selu"),
     *("sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh"),
 )
-NUMBERS = {module._LEAKY_RELU: (0.25,), module._GENERAL_RELU: (0.25, 0.5, 6.5)}
+NUMBERS = {
+    module._LEAKY_RELU: (0.25,),
+    module._SLOPED_RELU6: (0.25,),
+    module._GENERAL_RELU: (0.25, 0.5, 6.5),
+}
 GOLDEN = golden("activations")
 CASES = [case for case in GOLDEN["cases"] if case["name"] in NAMES]
 
@@ -125,3 +129,23 @@ def test_a_function_that_only_shares_a_name_is_not_written():
 def test_an_axis_that_is_not_there_is_told():
     with pytest.raises(ShapeError, match=r"softmax.*float32\[2\].*axis"):
         jt.activations.softmax(jt.constant([1.0, 2.0]), axis=3)
+
+
+# Keras 3.15 with TensorFlow 2.21 on the same points: values, then slopes.
+@pytest.mark.parametrize(
+    ("arguments", "values", "slopes"),
+    [
+        ((0.0, 2.0, 0.0), [0, 0, 0, 0.5, 2, 2, 2], [0, 0, 0, 1, 1, 0, 0]),
+        ((0.0, 2.0, -1.0), [0, 0, 0, 0.5, 2, 2, 2], [0, 0, 1, 1, 1, 0, 0]),
+        ((0.0, 6.0, 0.5), [0, 0, 0, 0, 2, 6, 6], [0, 0, 0, 0, 1, 1, 0]),
+        ((0.1, 6.0, 0.0), [-0.1, -0.05, 0, 0.5, 2, 6, 6], [0.1, 0.1, 0, 1, 1, 0, 0]),
+        ((0.1, 2.0, -1.0), [0, 0, 0, 0.5, 2, 2, 2], [0, 0, 1, 1, 1, 0, 0]),
+    ],
+)
+def test_relu_at_its_threshold_and_its_bounds(arguments, values, slopes):
+    x = jt.constant([-1.0, -0.5, 0.0, 0.5, 2.0, 6.0, 7.0])
+    with jt.GradientTape() as tape:
+        tape.watch(x)
+        y = jt.activations.relu(x, *arguments)
+    np.testing.assert_allclose(y, values, atol=1e-7)
+    np.testing.assert_allclose(tape.gradient(y, x), slopes, atol=1e-7)

@@ -11,7 +11,8 @@ Keys: `cases`, each with `name` (unique); `op` (its path under `tf`) or `formula
 the call; `value` (a tensor, a list of them, or plain); `output_gradient` (what
 weights the outputs; absent: all ones); `gradients`, one per tensor among the
 arguments, lists flattened, in order, null where the tape gives None or the tensor
-holds no floats; or `error` (the class raised instead of a value).
+holds no floats (absent: TensorFlow has no gradient of this op); or `error` (the class
+raised instead of a value).
 
 Not to be copied from TensorFlow: `math.cumprod` has a wrong gradient where an
 element is 0 (0 instead of 22), and `argsort` counts as connected, with gradient 0.
@@ -371,7 +372,10 @@ def gradients(tape, value, sources, watched, weighted):
     """The tape's answer, where there is something to differentiate."""
     targets = [t for t in tf.nest.flatten(value) if t is not None]
     weights = [counting(t) for t in targets] if weighted else None
-    answers = tape.gradient(targets, watched, output_gradients=weights)
+    try:
+        answers = tape.gradient(targets, watched, output_gradients=weights)
+    except (LookupError, *ERRORS):  # TensorFlow has no gradient there
+        return {}
     by_source = {id(x): g for x, g in zip(watched, answers, strict=True)}
     found = {"gradients": encode([by_source.get(id(x)) for x in sources])}
     return ({"output_gradient": encode(weights)} if weighted else {}) | found

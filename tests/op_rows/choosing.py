@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from tests.op_rows.row import Edge, given, real, refused, row
+from tests.op_rows.row import Edge, given, real, refused, row, within
 
 X = real(2, 3)
-READ = "the number of results depends on values, so it is read"
 INDEX = "int32"
 FLAGS = given([[True, False, True], [False, False, True]])
 
@@ -28,6 +27,25 @@ def top(x, k):
 
 
 INDEXING = [
+    row(
+        "strided_slice",
+        lambda x: x[1, ::-2],
+        X,
+        call=lambda op, x: op(
+            x, [1, 0], [2, 0], [1, -2], begin_mask=2, end_mask=2, shrink_axis_mask=1
+        ),
+        empty=Edge([(2, 0)], shape=(0,)),
+        scalar=refused("Too many indices: 2", ()),
+    ),
+    row(
+        "reverse_sequence",
+        lambda x, lengths: np.stack([x[0], x[1, [1, 0, 2]]]),
+        X,
+        given([1, 2]),
+        call=lambda op, x, lengths: op(x, lengths, seq_axis=1),
+        empty=Edge([(0, 3), (0,)], shape=(0, 3)),
+        scalar=refused("seq_axis|axis", (), ()),
+    ),
     row(
         "gather",
         lambda x, at: x[at],
@@ -96,7 +114,6 @@ INDEXING = [
         empty=[(0, 3)],
         scalar=[()],
         dtype=INDEX,
-        exceptions={"recorded": READ},
         way="alone",
     ),
     row(
@@ -106,10 +123,33 @@ INDEXING = [
         FLAGS,
         empty=[(0, 3), (0, 3)],
         scalar="TensorFlow has no mask without axes either",
-        exceptions={"recorded": READ},
     ),
 ]
 WRITING = [
+    row(
+        "tensor_scatter_nd_sub",
+        lambda x, at, values: x - scattered(x.shape, at, values),
+        X,
+        given([[1, 0], [0, 2], [1, 0]]),
+        real(3),
+        empty=Edge([(2, 3), (0, 2), (0,)], shape=(2, 3)),
+        scalar=Edge([(2, 3), (2,), ()], shape=(2, 3)),
+        rounds=2,
+    ),
+    *(
+        row(
+            f"tensor_scatter_nd_{name}",
+            lambda x, at, values, choose=choose: updated(
+                x, at, choose(x[at[:, 0], at[:, 1]], values)
+            ),
+            X,
+            given([[1, 0], [0, 2]]),
+            within(-0.71, 0.66, 2),
+            empty=Edge([(2, 3), (0, 2), (0,)], shape=(2, 3)),
+            scalar=Edge([(2, 3), (2,), ()], shape=(2, 3)),
+        )
+        for name, choose in (("max", np.maximum), ("min", np.minimum))
+    ),
     row(
         "scatter_nd",
         lambda at, values: scattered((4, 2), at, values),

@@ -10,7 +10,9 @@ X = real(2, 3)
 P = positive(2, 3)
 UNIT = within(-0.83, 0.77, 2, 3)
 Z = given([[True, False, True], [False, False, True]])
+ORDERS = given(np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]))
 FLAGS = given([[True, True, False], [False, True, False]])
+NO_GRAD_A = {"second order": "the derivative by `a` has none, in JAX and in TensorFlow"}
 NO_HALF = {"half": "JAX has no complex numbers of half precision"}
 
 
@@ -159,4 +161,80 @@ LOGIC = [
     stepwise("logical_not", np.logical_not, Z, dtype="bool"),
 ]
 
-ROWS = [*UNARY, *COMPLEX, *BINARY, *COMPARISONS, *LOGIC]
+SPECIAL = [
+    elementwise("math.bessel_i0", special.i0, X, rounds=2),
+    elementwise("math.bessel_i0e", special.i0e, X, rounds=2),
+    elementwise("math.bessel_i1", special.i1, X, rounds=2),
+    elementwise("math.bessel_i1e", special.i1e, X, rounds=2),
+    elementwise(
+        "math.erfcinv", special.erfcinv, within(0.31, 1.42, 2, 3), is_slow=True
+    ),
+    elementwise("math.ndtri", special.ndtri, within(0.13, 0.82, 2, 3), is_slow=True),
+    elementwise(
+        "math.igamma",
+        special.gammainc,
+        P,
+        within(0.51, 2.1, 2, 3),
+        rounds=2,
+        is_slow=True,
+        exceptions=NO_GRAD_A,
+    ),
+    elementwise(
+        "math.igammac",
+        special.gammaincc,
+        P,
+        within(0.51, 2.1, 2, 3),
+        rounds=2,
+        is_slow=True,
+        exceptions=NO_GRAD_A,
+    ),
+    elementwise(
+        "math.polygamma",
+        lambda order, x: special.polygamma(order.astype(int), x),
+        ORDERS,
+        P,
+        by=(1,),
+        rounds=2,
+        is_slow=True,
+    ),
+    elementwise(
+        "math.zeta",
+        special.zeta,
+        within(2.2, 4.1, 2, 3),
+        P,
+        by=(1,),
+        rounds=2,
+        is_slow=True,
+    ),
+    elementwise(
+        "math.betainc",
+        special.betainc,
+        P,
+        within(0.51, 2.1, 2, 3),
+        within(0.21, 0.72, 2, 3),
+        by=(2,),
+        rounds=2,
+        is_slow=True,
+    ),
+    elementwise(
+        "math.polyval",
+        lambda x, y, at: x * at**2 + y * at + 0.5,
+        X,
+        real(2, 3),
+        P,
+        call=lambda op, x, y, at: op([x, y, 0.5], at),
+        rounds=4,
+    ),
+    elementwise("math.multiply_no_nan", np.multiply, X, P),
+    elementwise("math.reciprocal_no_nan", np.reciprocal, P),
+    elementwise("math.xdivy", np.divide, X, P),
+    elementwise("math.xlog1py", special.xlog1py, X, P, rounds=2),
+    elementwise("truncatemod", np.fmod, X, P, rounds=2),
+    stepwise("truncatediv", lambda x, y: np.trunc(x / y), X, P),
+    elementwise("math.nextafter", np.nextafter, X, P),
+    elementwise("scalar_mul", np.multiply, given(np.array(1.7)), X, empty=[(), (0, 3)]),
+    elementwise("identity_n", lambda x: [x, x], X, call=lambda op, x: op([x, x])),
+    elementwise("ensure_shape", lambda x: x, X, call=lambda op, x: op(x, None)),
+]
+
+ROWS = [*SPECIAL, *UNARY, *COMPLEX, *BINARY, *COMPARISONS, *LOGIC]

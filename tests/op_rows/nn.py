@@ -7,6 +7,7 @@ from tests.op_rows.row import (
     Edge,
     elementwise,
     given,
+    positive,
     real,
     refused,
     row,
@@ -151,6 +152,91 @@ TENSORFLOW = [
         rounds=4,
     ),
 ]
+STATISTICS = [
+    row(
+        "nn.batch_normalization",
+        lambda x, mean, variance, offset, scale: (
+            offset + scale * (x - mean) / np.sqrt(variance + 1e-3)
+        ),
+        X,
+        real(3),
+        positive(3),
+        real(3),
+        real(3),
+        call=lambda op, *inputs: op(*inputs, 1e-3),
+        empty=[(0, 3), (3,), (3,), (3,), (3,)],
+        scalar=[()] * 5,
+        rounds=5,
+    ),
+    row(
+        "nn.compute_average_loss",
+        lambda x: np.sum(x) / 4,
+        real(4),
+        empty=Edge([(0,)], shape=()),
+        scalar="a loss of one example alone has an axis too",
+        rounds=3,
+    ),
+    row(
+        "nn.crelu",
+        lambda x: np.maximum(np.concatenate([x, -x], -1), 0),
+        X,
+        empty=[(0, 3)],
+        scalar=refused("crelu", ()),
+    ),
+    elementwise("nn.dropout", lambda x: x, X, call=lambda op, x: op(x, 0.0)),
+    elementwise(
+        "nn.log_poisson_loss", lambda y, x: np.exp(x) - y * x, LABELS, X, rounds=3
+    ),
+    elementwise(
+        "nn.weighted_cross_entropy_with_logits",
+        lambda y, x: 1.7 * y * softplus(-x) + (1 - y) * softplus(x),
+        LABELS,
+        X,
+        call=lambda op, y, x: op(y, x, 1.7),
+        rounds=4,
+    ),
+    elementwise(
+        "nn.normalize_moments",
+        lambda count, total, squares, shift: [
+            total / count + shift,
+            squares / count - (total / count) ** 2,
+        ],
+        given(np.array(3.0)),
+        X,
+        positive(2, 3),
+        real(2, 3),
+        empty=[(), (0, 3), (0, 3), (0, 3)],
+        rounds=4,
+    ),
+    row(
+        "nn.sufficient_statistics",
+        lambda x, shift: [
+            3.0,
+            np.sum(x - shift, 1),
+            np.sum((x - shift) ** 2, 1),
+            shift,
+        ],
+        X,
+        given(np.array(0.4)),
+        call=lambda op, x, shift: op(x, [1], shift),
+        empty=Edge([(0, 3), ()], shape=[(), (0,), (0,), ()]),
+        scalar=refused("axes|axis", (), ()),
+        rounds=4,
+    ),
+    row(
+        "nn.weighted_moments",
+        lambda x, w: [
+            np.average(x, 0, w),
+            np.average((x - np.average(x, 0, w)) ** 2, 0, w),
+        ],
+        X,
+        positive(2, 3),
+        call=lambda op, x, w: op(x, [0], w),
+        empty=Edge([(2, 0), (2, 0)], shape=[(0,), (0,)]),
+        scalar=refused("axes|axis", (), ()),
+        rounds=5,
+    ),
+]
 JAX = [
     function("celu", lambda x: elu(x)),
     function("hard_sigmoid", hard_sigmoid),
@@ -222,4 +308,4 @@ JAX = [
     ),
 ]
 
-ROWS = [*TENSORFLOW, *JAX]
+ROWS = [*TENSORFLOW, *STATISTICS, *JAX]

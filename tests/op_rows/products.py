@@ -1,6 +1,7 @@
 """Rows of products, and of `jt.linalg`."""
 
 import numpy as np
+import scipy.linalg
 
 import jaxtape as jt
 from tests.op_rows.row import Edge, given, real, refused, row
@@ -144,16 +145,13 @@ LINALG = [
     ),
     matrices(
         "linalg.svd",
-        lambda x: [
-            part * abs(part) ** p
-            for part, p in zip(np.linalg.svd(x), (1, 0, 1), strict=True)
-        ],
-        call=lambda op, x: [
-            (lambda u, s, v: [u * jt.abs(u), s, v * jt.abs(v)])(*op(x))
-        ],
+        lambda x: (lambda u, s, v: [s, u * u, (v * v).T])(*np.linalg.svd(x)),
+        call=lambda op, x: (lambda s, u, v: [s, u * u, v * v])(*op(x)),
+        empty=Edge([(0, 3, 3)], shape=[(0, 3), (0, 3, 3), (0, 3, 3)]),
         exceptions=NO_HALF,
+        is_slow=True,
     ),
-    matrices("linalg.pinv", np.linalg.pinv, exceptions=NO_HALF),
+    matrices("linalg.pinv", np.linalg.pinv, exceptions=NO_HALF, is_slow=True),
     matrices(
         "linalg.matrix_power",
         lambda x: np.linalg.matrix_power(x, 3),
@@ -164,11 +162,10 @@ LINALG = [
         lambda x: np.sqrt(np.sum(x * x, (-1, -2))),
         rounds=4,
     ),
-    matrices("linalg.cond", np.linalg.cond, exceptions=NO_HALF),
+    matrices("linalg.cond", np.linalg.cond, exceptions=NO_HALF, is_slow=True),
     matrices(
         "linalg.matrix_rank",
         np.linalg.matrix_rank,
-        scalar=[()],
         dtype="int32",
         by=(),
         exceptions=NO_HALF,
@@ -182,17 +179,18 @@ LINALG = [
         scalar=refused("qr", ()),
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     row(
         "linalg.lstsq",
         lambda a, b: np.linalg.lstsq(a, b)[0],
         TALL,
-        real(3),
-        call=lambda op, a, b: op(a, b)[0],
-        empty=Edge([(3, 0), (3,)], shape=(0,)),
+        real(3, 2),
+        empty=[(3, 0), (3, 2)],
         scalar=refused("lstsq", (), ()),
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     row(
         "linalg.solve",
@@ -258,6 +256,7 @@ LINALG = [
         scalar=refused("reshape", ()),
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     row(
         "linalg.tensorsolve",
@@ -268,6 +267,7 @@ LINALG = [
         scalar=[(), ()],
         rounds=8,
         exceptions=NO_HALF,
+        is_slow=True,
     ),
     matrices(
         "linalg.eigvals",
@@ -278,7 +278,134 @@ LINALG = [
             **NO_HALF,
             "second order": "JAX differentiates no eigenvectors of such matrices",
         },
+        is_slow=True,
     ),
 ]
 
-ROWS = [*PRODUCTS, *LINALG]
+LOWER = given(np.array([[2.0, 0.0, 0.0], [0.7, 1.5, 0.0], [0.2, -0.5, 1.9]]))
+BAND = given(np.array([[0.4, -0.7, 0.0], [2.1, 1.7, -1.9], [0.0, 0.5, 0.3]]))
+
+
+def tridiagonal(diagonals):
+    above, middle, below = diagonals
+    return np.diag(middle) + np.diag(above[:-1], 1) + np.diag(below[1:], -1)
+
+
+def from_lu(factors, order):
+    product = (np.tril(factors, -1) + np.eye(3)) @ np.triu(factors)
+    return product[np.argsort(order)]
+
+
+def with_diagonal(x, diagonal):
+    return x * (1 - np.eye(3)) + diagonal[:, None] * np.eye(3)
+
+
+SOLVING = [
+    matrices(
+        "linalg.band_part",
+        lambda x: np.triu(np.tril(x), -1),
+        call=lambda op, x: op(x, 1, 0),
+        rounds=1,
+    ),
+    row(
+        "linalg.set_diag",
+        with_diagonal,
+        SQUARE,
+        real(3),
+        empty=Edge([(0, 3, 3), (0, 3)], shape=(0, 3, 3)),
+        scalar=refused(r"set_diag.. needs matrices; got shape \(\)", (), ()),
+    ),
+    row(
+        "linalg.tensor_diag",
+        lambda x: np.diag(x.ravel()).reshape(x.shape + x.shape),
+        X,
+        empty=Edge([(0, 3)], shape=(0, 3, 0, 3)),
+        scalar=[()],
+    ),
+    row(
+        "linalg.tensor_diag_part",
+        np.diagonal,
+        SQUARE,
+        empty=[(0, 0)],
+        scalar=Edge([()], shape=()),
+    ),
+    matrices("linalg.expm", scipy.linalg.expm, exceptions=NO_HALF, is_slow=True),
+    matrices(
+        "linalg.lu",
+        lambda x: [scipy.linalg.lu_factor(x)[0], np.arange(3)],
+        dtype=lambda dtype: (dtype.name, "int32"),
+        empty=Edge([(0, 3, 3)], shape=[(0, 3, 3), (0, 3)]),
+        exceptions=NO_HALF,
+    ),
+    row(
+        "linalg.lu_reconstruct",
+        from_lu,
+        SQUARE,
+        given([1, 2, 0]),
+        empty=Edge([(0, 3, 3), (0, 3)], shape=(0, 3, 3)),
+        scalar=refused("lu_reconstruct", (), ()),
+        rounds=3,
+    ),
+    row(
+        "linalg.lu_solve",
+        lambda x, order, b: np.linalg.solve(from_lu(x, order), b),
+        SQUARE,
+        given([1, 2, 0]),
+        real(3, 2),
+        empty=Edge([(0, 3, 3), (0, 3), (0, 3, 2)], shape=(0, 3, 2)),
+        scalar=refused("lu_solve", (), (), ()),
+        rounds=8,
+        exceptions=NO_HALF,
+    ),
+    row(
+        "linalg.lu_matrix_inverse",
+        lambda x, order: np.linalg.inv(from_lu(x, order)),
+        SQUARE,
+        given([1, 2, 0]),
+        empty=Edge([(0, 3, 3), (0, 3)], shape=(0, 3, 3)),
+        scalar=refused(r"lu_matrix_inverse.. needs matrices; got shape \(\)", (), ()),
+        rounds=8,
+        exceptions=NO_HALF,
+    ),
+    row(
+        "linalg.cholesky_solve",
+        lambda x, b: np.linalg.solve(np.tril(x) @ np.tril(x).T, b),
+        LOWER,
+        real(3, 2),
+        empty=[(3, 3), (3, 0)],
+        scalar=refused("cholesky_solve", (), ()),
+        rounds=8,
+        exceptions=NO_HALF,
+    ),
+    row(
+        "linalg.triangular_solve",
+        lambda x, b: np.linalg.solve(np.tril(x), b),
+        LOWER,
+        real(3, 2),
+        empty=[(3, 3), (3, 0)],
+        scalar=refused("triangular_solve", (), ()),
+        rounds=8,
+        exceptions=NO_HALF,
+    ),
+    row(
+        "linalg.tridiagonal_matmul",
+        lambda x, b: tridiagonal(x) @ b,
+        BAND,
+        real(3, 2),
+        empty=[(3, 3), (3, 0)],
+        scalar=refused("tridiagonal", (), ()),
+        rounds=3,
+    ),
+    row(
+        "linalg.tridiagonal_solve",
+        lambda x, b: np.linalg.solve(tridiagonal(x), b),
+        BAND,
+        real(3, 2),
+        empty=[(3, 3), (3, 0)],
+        scalar=refused("tridiagonal", (), ()),
+        rounds=8,
+        exceptions=NO_HALF,
+    ),
+]
+
+ROWS = [*PRODUCTS, *LINALG, *SOLVING]

@@ -7,6 +7,7 @@ from tests.op_rows.row import (
     Edge,
     elementwise,
     given,
+    positive,
     real,
     refused,
     row,
@@ -77,6 +78,31 @@ def exclusive(x, cumulate, neutral, axis):
 
 
 CUMULATED = [
+    row(
+        "math.cumulative_logsumexp",
+        lambda x: np.logaddexp.accumulate(x, axis=1),
+        X,
+        call=along_rows,
+        empty=[(0, 3)],
+        scalar=refused("`axis` is 1, but the input has 0 axes", ()),
+        rounds=4,
+    ),
+    row(
+        "math.lbeta",
+        lambda x: special.gammaln(x).sum(-1) - special.gammaln(x.sum(-1)),
+        positive(2, 3),
+        empty=[(0, 3)],
+        scalar=refused("lbeta", ()),
+        rounds=4,
+    ),
+    row(
+        "linalg.normalize",
+        lambda x: [x / euclidean(x), euclidean(x, keepdims=True)],
+        X,
+        empty=Edge([(0, 3)], shape=[(0, 3), (1, 1)]),
+        scalar=[()],
+        rounds=4,
+    ),
     row(
         "math.cumsum",
         lambda x: np.cumsum(x, 0),

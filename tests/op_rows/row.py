@@ -71,6 +71,8 @@ class Row:
         dtype: Dtype of the result (a tuple: of each); default that of the inputs.
         rounds: How many roundings follow one another; the tolerance grows by it.
         way: What tells several rows of one op apart.
+    is_slow: Whether its derivatives take seconds to compile; they are then tried
+            under the marker `slow`.
         exceptions: Claims that do not hold, each with the reason.
     """
 
@@ -84,6 +86,7 @@ class Row:
     dtype: Any = None
     rounds: int = 1
     way: str = ""
+    is_slow: bool = False
     exceptions: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from tests.op_rows.row import Edge, elementwise, given, real, refused, row, stepwise
+from tests.op_rows.row import (
+    Edge,
+    elementwise,
+    given,
+    real,
+    refused,
+    row,
+    stepwise,
+    within,
+)
 
 X = real(2, 3)
 NO_AXES = "there is no axis to name"
@@ -82,6 +91,62 @@ CREATION = [
     ),
 ]
 CONVERSION = [
+    stepwise(
+        "saturate_cast",
+        lambda x: np.clip(x, -128, 127).astype(int),
+        within(-203.4, 198.3, 2, 3),
+        call=lambda op, x: op(x, "int8"),
+        dtype="int8",
+    ),
+    stepwise(
+        "bitcast",
+        lambda x: x.astype("float32").view("int32"),
+        X,
+        call=lambda op, x: op(x, "int32"),
+        dtype="int32",
+        exceptions={"half": "the width of the dtype decides on the shape"},
+    ),
+    stepwise(
+        "shape_n",
+        lambda x: [np.array(x.shape, int)],
+        X,
+        call=lambda op, x: op([x]),
+        dtype="int32",
+    ),
+    made(
+        "broadcast_dynamic_shape",
+        lambda: np.array([2, 3]),
+        lambda op: op([2, 1], [1, 3]),
+        Edge([], call=lambda op: op([0, 1], [3]), shape=(2,)),
+        scalar=Edge([], call=lambda op: op([], []), shape=(0,)),
+        dtype="int32",
+    ),
+    row(
+        "meshgrid",
+        lambda x, y: np.meshgrid(x, y),
+        real(3),
+        real(2),
+        empty=[(0,), (2,)],
+        scalar=[(), ()],
+    ),
+    row(
+        "sequence_mask",
+        lambda x: np.arange(4) < x[:, None],
+        given([1, 4, 0]),
+        call=lambda op, x: op(x, 4),
+        empty=Edge([(0,)], shape=(0, 4)),
+        scalar=Edge([()], shape=(4,)),
+        dtype="bool",
+    ),
+    row(
+        "unravel_index",
+        lambda x: np.stack(np.unravel_index(x, (2, 3))),
+        given([5, 2, 0, 4]),
+        call=lambda op, x: op(x, (2, 3)),
+        empty=Edge([(0,)], shape=(2, 0)),
+        scalar=Edge([()], shape=(2,)),
+        dtype="int32",
+    ),
     elementwise("constant", lambda x: x, X),
     elementwise("convert_to_tensor", lambda x: x, X),
     stepwise(

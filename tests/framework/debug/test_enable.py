@@ -278,3 +278,11 @@ def test_the_error_carries_its_report():
     assert (report.op, report.direction, report.layer) == ("log", "forward", "")
     assert (report.inputs[0].low, report.inputs[0].high) == (0.0, 2.0)
     assert report.results[0].num_inf == 1
+
+
+def test_tensorflows_names_of_the_switch():
+    jt.debugging.enable_check_numerics()
+    with pytest.raises(FloatingPointError, match="log made"):
+        logarithm(jt.constant(0.0))
+    jt.debugging.disable_check_numerics()
+    assert not jt.debug.is_enabled()

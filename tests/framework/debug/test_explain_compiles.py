@@ -9,6 +9,7 @@ import pytest
 
 import jaxtape as jt
 from jaxtape.framework.recording import compiling
+from jaxtape.framework.recording.site import Site
 from tests.halving import halving_optimizer
 from tests.lines import line_of
 
@@ -268,6 +269,19 @@ def test_a_size_that_was_warned_of_is_not_warned_of_again():
     assert "jt.pad_batch" in str(warning.message)
 
 
+def test_a_helper_that_reads_no_variable_is_no_loop():
+    def double(dtype):
+        with jt.GradientTape():
+            y = jt.ones((9, 2), dtype) * 2.0
+        y.numpy()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dtype in ("float16", "bfloat16", "float32", "int32", "int8", "uint8"):
+            double(dtype)
+            double(dtype)
+
+
 def test_five_models_are_five_loops():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -285,7 +299,8 @@ def test_fewer_compiles_than_five_are_no_reason_to_warn(number):
 
 
 def test_what_is_kept_is_bounded(monkeypatch):
-    log = compiling.Log()
+    log, variable = compiling.Log(), jt.Variable(1.0)
+    code = test_what_is_kept_is_bounded.__code__
     monkeypatch.setattr(compiling, "_MAX_LISTED", 3)
     monkeypatch.setattr(compiling, "_MAX_LOOPS", 2)
     monkeypatch.setattr(compiling, "_MAX_OUTLINES", 2)
@@ -293,7 +308,7 @@ def test_what_is_kept_is_bounded(monkeypatch):
         entry = compiling.Compile(f"line {number}", "", 1, 0.1, 1, ())
         log.add(entry)
         log.count(f"line {number}")
-        log.loop((number,), None)
+        log.loop(Site(code, number), variable)
         log.remember(compiling.Outline("", (), (), frozenset(), frozenset(), number))
     assert [entry.line for entry in log.listed] == ["line 7", "line 8", "line 9"]
     assert log.num_forgotten == 7

@@ -4,6 +4,7 @@ import jax
 import pytest
 
 import jaxtape as jt
+from jaxtape.framework.recording.compiling import log
 
 
 @pytest.fixture
@@ -13,6 +14,7 @@ def quick_programs():
     Compiling takes most of the time of these tests; no claim of theirs is about what
     XLA's optimisations do.
     """
+    log.loops.clear()  # rows of one op share a line of the test, but are no loop
     jt.config.execution("compiled")
     jax.config.update("jax_disable_most_optimizations", True)
     yield

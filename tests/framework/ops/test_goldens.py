@@ -16,9 +16,6 @@ VALUE_DIFFERS = {
     "clip_by_norm, overflow": "TensorFlow loses the direction: 0 instead of 0.707",
     "clip_by_global_norm #9": "TensorFlow's norm overflows; ours does not",
     "floordiv by integer 0": "XLA has no integer error; TensorFlow raises on CPU",
-    "math.multiply_no_nan": "not offered",
-    "truncatediv": "not offered",
-    "truncatemod": "not offered",
 }
 GRADIENT_DIFFERS = {
     "clip_by_global_norm #5": "TensorFlow has NaN for zeros; ours is 1",
@@ -28,7 +25,6 @@ GRADIENT_DIFFERS = {
     "math.reduce_euclidean_norm": "NaN at 0; ours is 0",
     "math.reduce_std": "NaN where all are equal; ours is 0",
     "pow": "NaN by x at 0 ** 0; ours is 0",
-    "reduce_max of NaN": "NaN for all elements; ours is 0",
     "argsort": "TensorFlow counts it as connected; ours is None",
     "argsort #2": "TensorFlow counts it as connected; ours is None",
     "softmax cross entropy, labels that sum to 2": "documented as incorrect there",
@@ -69,13 +65,14 @@ def function_of(case):
     return lambda *v: eval(text, {"tf": jt, **dict(zip("xyz", v, strict=False))})
 
 
-def check(ours, theirs):
+def check(ours, theirs, rtol=2e-6):
     wanted = array_of(theirs)
     dtype = NARROW.get(theirs["dtype"], theirs["dtype"])
     assert ours.dtype == dtype
     assert ours.shape == wanted.shape
-    tolerance = 1e-3 if dtype == "float16" else 2e-6
-    np.testing.assert_allclose(ours.numpy(), wanted, rtol=tolerance, atol=3e-7)
+    rtol = 1e-3 if dtype == "float16" else rtol
+    atol = 0.15 * rtol * max(1, np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
+    np.testing.assert_allclose(ours.numpy(), wanted, rtol=rtol, atol=atol)
 
 
 def golden_leaves(value):
@@ -89,7 +86,10 @@ def golden_leaves(value):
 def test_value_and_gradient_are_those_of_tensorflow(name):
     if name in VALUE_DIFFERS:
         pytest.skip(VALUE_DIFFERS[name])
-    case = CASES[name]
+    check_case(CASES[name], 2e-6, True, name not in GRADIENT_DIFFERS)
+
+
+def check_case(case, rtol, has_value, has_gradient):
     arguments = decode(case["arguments"], jt.constant)
     sources = [x for x in flat(arguments) if isinstance(x, jt.Tensor)]
     with jt.GradientTape() as tape:
@@ -99,17 +99,18 @@ def test_value_and_gradient_are_those_of_tensorflow(name):
     with warnings.catch_warnings():  # of integer targets and sources, as in TensorFlow
         warnings.filterwarnings("ignore", message="The (target|source) of gradient")
         found = tape.gradient(value, sources, output_gradients=weights)
-    for mine, theirs in zip(value, golden_leaves(case["value"]), strict=True):
-        check(mine, theirs)
-    if name not in GRADIENT_DIFFERS:
+    if has_value:
+        for mine, theirs in zip(value, golden_leaves(case["value"]), strict=True):
+            check(mine, theirs, rtol)
+    if has_gradient and "gradients" in case:
         for mine, theirs in zip(found, case["gradients"], strict=True):
-            check_gradient(mine, theirs)
+            check_gradient(mine, theirs, rtol)
 
 
-def check_gradient(mine, theirs):
+def check_gradient(mine, theirs, rtol):
     assert (mine is None) == (theirs is None)
     if theirs is not None:
-        check(mine, theirs)
+        check(mine, theirs, rtol)
 
 
 @pytest.mark.parametrize("name", [n for n, c in CASES.items() if "error" in c])

@@ -9,7 +9,11 @@ import jaxtape as jt
 from tests.derivative_check import check_derivatives
 from tests.op_table import ROWS
 
-DIFFERENTIABLE = [r for r in ROWS if r.by and "gradient" not in r.exceptions]
+DIFFERENTIABLE = [
+    pytest.param(row, id=str(row), marks=[pytest.mark.slow] * row.is_slow)
+    for row in ROWS
+    if row.by and "gradient" not in row.exceptions
+]
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +22,7 @@ def _exact(quick_programs):
         yield
 
 
-@pytest.mark.parametrize("row", DIFFERENTIABLE, ids=str)
+@pytest.mark.parametrize("row", DIFFERENTIABLE)
 def test_derivatives_match_finite_differences(row):
     order = 1 if "second order" in row.exceptions else 2
     check_derivatives(row.run, row.arrays(), row.by, order)

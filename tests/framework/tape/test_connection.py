@@ -185,3 +185,14 @@ def test_a_users_own_grad_stops_where_a_tape_does():
 
     assert float(jax.grad(stopped)(2.0)) == 2.0
     np.testing.assert_array_equal(jax.grad(counted)(np.ones(3, np.float32)), [0, 0, 0])
+
+
+def test_tensorflow_s_enum_chooses_what_stands_for_none():
+    x = jt.Variable(1.0)
+    for kind, expected in (("NONE", None), ("ZERO", 0.0)):
+        with jt.GradientTape() as tape:
+            target = jt.constant(2.0)
+        found = tape.gradient(
+            target, x, unconnected_gradients=jt.UnconnectedGradients[kind]
+        )
+        assert found == expected

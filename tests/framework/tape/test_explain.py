@@ -525,7 +525,7 @@ class _Program:
     def call(self, tape):
         """One call, read, assignment, watch or pause."""
         x, y = self.take(), self.take()
-        what = self.draw.integers(12)
+        what = self.draw.integers(14)
         if what < 4:
             self.values.append([jt.add, jt.multiply][what % 2](x, y))
         elif what < 6:
@@ -540,9 +540,14 @@ class _Program:
             self.sources[self.draw.integers(4)].assign(y)
         elif what == 10:
             tape.watch(x)
-        else:
+        elif what == 11:
             with tape.stop_recording():
                 self.values.append(x * y)
+        else:
+            with jt.GradientTape() as inner:
+                inner.watch(x)
+                z = jt.sin(x) * y if what == 12 else x * y
+            self.values.append(inner.gradient(z, x))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -49,6 +49,16 @@ def test_other_derivatives_raise_as_well(ask):
         ask(tape, y, [v, w])
 
 
+def test_only_the_pairs_without_a_path_are_named():
+    v, w = (jt.Variable(1.0, name=name) for name in "vw")
+    with jt.GradientTape(strict=True) as tape:
+        a, b = v * v, v * w
+    with pytest.raises(UnconnectedError, match="'w'") as caught:
+        tape.jacobian([a, b], [v, w])
+    assert str(caught.value).count("The gradient of") == 1
+    assert "computed from Variable 'v'" in str(caught.value)
+
+
 def test_connected_gradients_are_those_of_any_tape():
     tape, y, _, w, _ = stopped()
     np.testing.assert_array_equal(tape.gradient(y, w), np.full((2, 3), 2.0))
