@@ -201,6 +201,7 @@ from .framework.ops import zeros as zeros
 from .framework.ops import zeros_like as zeros_like
 from .framework.recomputation import recompute_grad as recompute_grad
 from .framework.recording.tensor import Tensor as Tensor
+from .framework.scattering import IndexedSlices as IndexedSlices
 from .framework.sequential import Sequential as Sequential
 from .framework.sync import sync as sync
 from .framework.tape import GradientTape as GradientTape

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from . import config
 from .errors import ArgumentError, ShapeError
 from .recording.arithmetic import ASSIGN
-from .recording.body import Computation, traced
+from .recording.body import Computation, has_tracer, traced
 from .recording.cache import Cache
 from .recording.execution import call
 from .recording.node import Handle, current
@@ -122,8 +122,10 @@ def _numbered(branch_fns: Any) -> dict[int, Callable]:
 
 
 def is_recorded(*handles: Handle) -> bool:
-    """Whether calls are recorded now, or wait for what is."""
-    return current().depth > 0 or any(handle._value is None for handle in handles)
+    """Whether calls are recorded or traced now, or wait for what is."""
+    return current().depth > 0 or any(
+        handle._value is None or has_tracer(handle) for handle in handles
+    )
 
 
 def _switch(index: Tensor, numbers: list[int], functions: Sequence[Callable]) -> Any:
@@ -131,7 +133,8 @@ def _switch(index: Tensor, numbers: list[int], functions: Sequence[Callable]) ->
     bodies = [traced("cond", function) for function in functions]
     computations = [computation for computation, _ in bodies]
     trees = {tree for _, tree in bodies}
-    if len(trees) > 1 or len({tuple(c.types) for c in computations}) > 1:
+    kinds = {tuple((t.shape, t.dtype) for t in c.types) for c in computations}
+    if len(trees) > 1 or len(kinds) > 1:
         raise _Misfit
     operands: dict[int, Handle] = {}
     for computation in computations:
@@ -148,9 +151,9 @@ def _switch(index: Tensor, numbers: list[int], functions: Sequence[Callable]) ->
     key = ("cond", tuple(numbers), tuple(b.key for b in branches), written)
     op = _ops.get(key)
     if op is None:
-        op = _ops.add(
-            key, Op("cond", _choice(numbers, branches, written), is_user=True)
-        )
+        function = _choice(numbers, branches, written)
+        carried = frozenset().union(*(branch.carried for branch in branches))
+        op = _ops.add(key, Op("cond", function, carried=carried, is_user=True))
     handles = list(operands.values())
     outputs = call(op, [index, *handles])
     count = computations[0].num_results
@@ -165,11 +168,15 @@ class _Branch:
 
     Attributes:
         written: Places among the operands of the variables that it assigns.
+        carried: Positions of the op's inputs that a derivative can reach.
+        key: Its structure, hashable.
     """
 
     def __init__(self, computation: Computation, places: tuple[int, ...]) -> None:
-        self._computation = computation
+        self._computation = computation.formula()
         self._places = places
+        inputs = (places[position] for position in computation.carried)
+        self.carried = {1 + place for place in inputs}  # after the number
         self.written = [places[position] for position in computation.assigned]
         self.key = (computation.key, places)
 
@@ -177,11 +184,12 @@ class _Branch:
         """The results, and the values after it of the operands at `written`."""
         computation = self._computation
         found = computation.compute(*[operands[place] for place in self._places])
-        results, new = (
-            found[: computation.num_results],
-            found[computation.num_results :],
-        )
-        after = dict(zip(self.written, new, strict=True))
+        count = computation.num_results
+        results = [
+            jnp.asarray(value, kind.dtype)  # weakly typed in one branch, maybe
+            for value, kind in zip(found[:count], computation.types, strict=True)
+        ]
+        after = dict(zip(self.written, found[count:], strict=True))
         return [*results, *(after.get(place, operands[place]) for place in written)]
 
 

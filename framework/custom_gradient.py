@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import traceback
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -12,12 +13,12 @@ import numpy as np
 from . import config
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .recording.arithmetic import ASSIGN
-from .recording.body import body_of, is_handle
+from .recording.body import body_of, has_tracer, is_handle
 from .recording.cache import Cache
 from .recording.derivative import GRADIENT
 from .recording.execution import call
 from .recording.node import Handle, Node, current
-from .recording.op import ArrayClass, Op
+from .recording.op import Op
 from .recording.replay import needed, replay
 from .recording.signature import TRAINABLE
 from .recording.tensor import Tensor, convert
@@ -66,20 +67,11 @@ def custom_gradient(f: Callable | None = None) -> Callable:
 
     @functools.wraps(function)
     def decorated(*args: Any, **kwargs: Any) -> Any:
-        if current().depth == 0 and not _has_tracer(args, kwargs):
+        if current().depth == 0 and not has_tracer((args, kwargs)):
             return _pair(function, function(*args, **kwargs))[0]
         return _call(function, args, kwargs)
 
     return decorated
-
-
-def _has_tracer(args: tuple, kwargs: dict) -> bool:
-    """Whether an argument belongs to a user's own `jax.grad` or `jax.jit`."""
-    for leaf in jax.tree.leaves((args, kwargs), is_leaf=is_handle):
-        value = leaf._value if isinstance(leaf, Handle) else leaf
-        if isinstance(value, jax.Array) and value.__class__ is not ArrayClass:
-            return True
-    return False
 
 
 def _is_leaf(value: Any) -> bool:
@@ -181,6 +173,11 @@ def _call(function: Callable, args: tuple, kwargs: dict) -> Any:
             if isinstance(handle, Variable) and handle._type.role == TRAINABLE
         ]
         _check_takes_variables(function, grad_fn, [v for _, v in variables])
+        body.what = "The grad_fn of a custom_gradient"
+        body.otherwise = (
+            "or look at the gradient that the tape returns: the rule is recorded when "
+            "the function is called, and prints nothing but shapes"
+        )
         end = len(body.values)
         cotangents = body.placeholders([types[number] for number in results])
         failure, gradients = None, []
@@ -238,7 +235,14 @@ def _gradients(
     """What the rule returns, for each input and then for each variable."""
     if variables:
         handles = [variable for _, variable in variables]
-        returned, by_variable = grad_fn(*cotangents, variables=handles)
+        returned = grad_fn(*cotangents, variables=handles)
+        if not isinstance(returned, tuple | list) or len(returned) != 2:
+            raise ArgumentTypeError(
+                "The grad_fn of a custom_gradient that reads variables is expected to "
+                "return (gradients, variable_gradients); it returned "
+                f"{_described(returned)}. For example: `return dy * w, [dy * x]`."
+            )
+        returned, by_variable = returned
         of_variables = jax.tree.leaves(by_variable, is_leaf=_is_leaf)
         _check_count(of_variables, len(handles), "variables")
     else:
@@ -247,6 +251,12 @@ def _gradients(
     _check_count(flat, arguments.count, "arguments")
     chosen = [*(flat[place] for place in arguments.places), *of_variables]
     return [None if g is None else convert(g, name="gradient") for g in chosen]
+
+
+def _described(returned: Any) -> str:
+    if isinstance(returned, tuple | list):
+        return f"a {type(returned).__name__} of {len(returned)}"
+    return type(returned).__name__
 
 
 def _check_count(given: Sequence[Any], expected: int, what: str) -> None:
@@ -306,7 +316,7 @@ class _Rule:
     ) -> tuple[list[Any], Callable]:
         """The results, and the pullback for the inputs at positions `wrt`."""
         values = dict(zip(self._inputs, inputs, strict=True))
-        pulls = replay(self._forward, values, keeps=self._keeps)
+        pulls = replay(self._forward, values, keeps=self._keeps, is_body=True)
         known = [pulls[node][1] for node, _ in self._keeps]
         used = [values[number] for number in self._uses]
         pull = functools.partial(self._pull, wrt)
@@ -330,9 +340,8 @@ class _Rule:
                 else jnp.zeros(kind.shape, kind.dtype)
             )
         before = zip(self._keeps, known, strict=True)
-        replay(
-            self._backward, values, {node: (at, pull) for (node, at), pull in before}
-        )
+        pulls = {node: (at, pull) for (node, at), pull in before}
+        replay(self._backward, values, pulls, is_body=True)
         return [self._gradient(position, values) for position in wrt]
 
     def _gradient(self, position: int, values: dict[int, Any]) -> Any:
@@ -342,14 +351,15 @@ class _Rule:
             return jnp.zeros(kind.shape, kind.dtype)
         return jnp.conj(jnp.asarray(values[number], kind.dtype))
 
+    def compute(self, *inputs: Any) -> list[Any]:
+        """The results alone."""
+        values = dict(zip(self._inputs, inputs, strict=True))
+        replay(self._forward, values, is_body=True)
+        return [values[number] for number in self._results]
+
     def function(self) -> Callable:
         """The whole as JAX sees it where it differentiates by itself: in a loop."""
-
-        @jax.custom_vjp
-        def function(*arrays: Any) -> list[Any]:
-            values = dict(zip(self._inputs, arrays, strict=True))
-            replay(self._forward, values)
-            return [values[number] for number in self._results]
+        function = jax.custom_vjp(self.compute)
 
         def forward(*arrays: Any) -> tuple[list[Any], Callable]:
             return self.linearize(arrays, tuple(sorted(self.carried)))
@@ -379,22 +389,40 @@ _ops: Cache[Op] = Cache(lambda: config.bounds.op_programs)
 
 
 def _op_of(function: Callable, rule: _Rule, failure: Exception | None) -> Op:
-    """The op of a rule; the same one for the same calls."""
-    found = None if failure else _ops.get(rule.key)
+    """The op of a rule; the same one for the same calls, or for the same failure."""
+    key = rule.key
+    if failure is not None:
+        key = (key, failure.__class__, str(failure), _places(failure))
+    found = _ops.get(key)
     if found is None:
-        found = Op(
-            getattr(function, "__name__", "custom_gradient"),
-            rule.function(),
-            carried=rule.carried,
-            rule=rule.linearize,
-            failure=failure,
-            is_user=True,
-        )
-        if failure is not None:
-            found.carried = None  # the failure is raised where a path goes through
+        name = getattr(function, "__name__", "custom_gradient")
+        if failure is None:
+            found = Op(
+                name,
+                rule.function(),
+                carried=rule.carried,
+                rule=rule.linearize,
+                is_user=True,
+            )
         else:
-            found = _ops.add(rule.key, found)
+            found = _failing_op(name, rule, failure)
+        found = _ops.add(key, found)
     return found
+
+
+def _failing_op(name: str, rule: _Rule, failure: Exception) -> Op:
+    """The function alone, which raises where a derivative passes, by any input."""
+    function = jax.custom_jvp(rule.compute)
+    op = Op(name, function, failure=failure, is_user=True)
+    function.defjvp(lambda primals, tangents: op.fail())
+    return op
+
+
+def _places(failure: Exception) -> tuple:
+    """The lines that an exception came through, innermost last."""
+    return tuple(
+        (f.f_code, line) for f, line in traceback.walk_tb(failure.__traceback__)
+    )
 
 
 def grad_pass_through(f: Callable) -> Callable:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from . import config
 from .errors import ArgumentError, BodyError, ShapeError
 from .ops import concat
-from .recording.body import Computation, is_handle, traced
+from .recording.body import Computation, has_tracer, is_handle, traced
 from .recording.cache import Cache
 from .recording.execution import call
 from .recording.node import Recording, current
@@ -108,27 +108,31 @@ def _while(
         return [cond(*jax.tree.unflatten(tree, new)), *new]
 
     turn = _Turn(*traced("while_loop", function, kinds))
-    if [kind.shape for kind in turn.types[1:]] != [kind.shape for kind in kinds]:
+    if not all(map(_fits, turn.types[1:], kinds)):
         raise _Misfit
     goes_on = convert(cond(*jax.tree.unflatten(tree, flat)))
-    is_covered = maximum is not None and _is_covered()
+    goes_back = maximum is not None and (
+        _is_covered() or has_tracer([*flat, *turn.captured])
+    )
+
+    bare = turn.formula()
 
     def loop(is_on: Any, *arrays: Any) -> list[Any]:
         def step(carry: Any) -> Any:
             (_, *values), written = carry
-            found, new = turn.compute(values, arrays[len(kinds) :], written)
+            found, new = bare.compute(values, arrays[len(kinds) :], written)
             return _as_carry(found, [_TRUTH, *kinds]), new
 
         start = (
             _as_carry([is_on, *arrays[: len(kinds)]], [_TRUTH, *kinds]),
-            turn.first_written(arrays[len(kinds) :]),
+            bare.first_written(arrays[len(kinds) :]),
         )
-        run = _masked if is_covered else _counted
+        run = _masked if goes_back else _counted
         (_, *values), written = run(step, start, maximum)
         return [*values, *written]
 
-    key = ("while", turn.key, tuple(kinds), maximum, is_covered)
-    op = _op_of(key, "while_loop", loop)
+    key = ("while", turn.key, tuple(kinds), maximum, goes_back)
+    op = _op_of(key, "while_loop", loop, turn.carried(1, len(kinds)))
     outputs = call(op, [goes_on, *flat, *turn.captured])
     turn.assign(outputs[len(kinds) :])
     return jax.tree.unflatten(tree, outputs[: len(kinds)])
@@ -141,7 +145,10 @@ class _Turn:
     """One turn of a loop: what its body computes and assigns.
 
     Attributes:
+        captured, assign: As of the body's computation.
         tree: How the body's results nest.
+        types: Types of the results.
+        key: Its structure, hashable.
     """
 
     def __init__(self, computation: Computation, tree: Any) -> None:
@@ -151,6 +158,20 @@ class _Turn:
         self.captured = computation.captured
         self.key = computation.key
         self.assign = computation.assign
+
+    def formula(self) -> "_Turn":
+        """The same without what it captured: for programs, which outlive that."""
+        return _Turn(self._computation.formula(), self.tree)
+
+    def carried(self, start: int, count: int) -> frozenset[int]:
+        """Positions of the loop's operands that a derivative can reach.
+
+        Args:
+            start: Position of the turn's first operand among the loop's.
+            count: How many of them are the state, which is the result of no turns.
+        """
+        positions = {*range(count), *self._computation.carried}
+        return frozenset(start + position for position in positions)
 
     @property
     def assigns(self) -> bool:
@@ -171,6 +192,20 @@ class _Turn:
         found = self._computation.compute(*arguments, *now)
         count = self._computation.num_results
         return found[:count], found[count:]
+
+
+def _fits(kind: TensorType, carried: TensorType) -> bool:
+    """Whether a result may go on as a value that is carried from turn to turn.
+
+    A narrower or wider number may, as into a Variable; a fraction goes into no int.
+    """
+    return kind.shape == carried.shape and (
+        jnp.promote_types(carried.dtype, kind.dtype) == carried.dtype
+        or any(
+            jnp.issubdtype(kind.dtype, group) and jnp.issubdtype(carried.dtype, group)
+            for group in (jnp.floating, jnp.integer, jnp.complexfloating)
+        )
+    )
 
 
 def _as_carry(values: Sequence[Any], kinds: Sequence[TensorType]) -> list[Any]:
@@ -199,9 +234,11 @@ def _masked(step: Callable, start: Any, maximum: int | None) -> Any:
     return jax.lax.scan(turn, start, None, maximum)[0]
 
 
-def _op_of(key: Hashable, name: str, function: Callable) -> Op:
+def _op_of(key: Hashable, name: str, function: Callable, carried: frozenset[int]) -> Op:
     found = _ops.get(key)
-    return found or _ops.add(key, Op(name, function, is_user=True))
+    if found is None:
+        found = _ops.add(key, Op(name, function, carried=carried, is_user=True))
+    return found
 
 
 def scan(
@@ -234,12 +271,13 @@ def scan(
 
     Raises:
         ShapeError: if the elements have no common first axis, or if `fn` returns a
-            state of another structure or shape.
+            state of another structure, shape or kind of number.
     """
     flat, tree = _elements(elems, "scan")
     if initializer is not None:
         state, state_tree = _flat_tensors(initializer, "initializer")
         return _scan("scan", fn, state, state_tree, flat, tree, reverse)[1]
+    _check_first(flat, "scan")
     first = -1 if reverse else 0
     rest = slice(0, -1) if reverse else slice(1, None)
     state = [element[first] for element in flat]
@@ -288,6 +326,7 @@ def _fold(fn: Callable, elems: Any, initializer: Any, reverse: bool) -> Any:
     if initializer is not None:
         state, state_tree = _flat_tensors(initializer, "initializer")
         return _scan(name, fn, state, state_tree, flat, tree, reverse)[0]
+    _check_first(flat, name)
     state = [element[-1 if reverse else 0] for element in flat]
     rest = slice(0, -1) if reverse else slice(1, None)
     return _scan(name, fn, state, tree, [e[rest] for e in flat], tree, reverse)[0]
@@ -304,6 +343,14 @@ def _elements(elems: Any, name: str) -> tuple[list[Any], Any]:
             f"got shapes {shapes}. Give Tensors of shape (steps, ...)."
         )
     return flat, tree
+
+
+def _check_first(flat: Sequence[Any], name: str) -> None:
+    if not len(flat[0]):
+        raise ShapeError(
+            f"{name}() expected at least one element, for the first is the first "
+            f"state; got `elems` of shape {flat[0].shape}. Give an `initializer`."
+        )
 
 
 def _scan(
@@ -329,22 +376,25 @@ def _scan(
     turn = _Turn(*traced(name, function, [*kinds, *parts]))
     _check_state(name, turn, kinds, state_tree)
 
+    bare = turn.formula()
+
     def loop(*arrays: Any) -> list[Any]:
         start, xs = arrays[:count], arrays[count : count + len(parts)]
         around = arrays[count + len(parts) :]
 
         def step(carry: Any, x: Any) -> tuple[Any, Any]:
             values, written = carry
-            found, new = turn.compute([*values, *x], around, written)
+            found, new = bare.compute([*values, *x], around, written)
             following = _as_carry(found, kinds)
             return (following, new), following
 
-        first = (_as_carry(start, kinds), turn.first_written(around))
+        first = (_as_carry(start, kinds), bare.first_written(around))
         (last, written), states = jax.lax.scan(step, first, list(xs), reverse=reverse)
         return [*last, *states, *written]
 
     key = (name, turn.key, tuple(kinds), tuple(parts), reverse)
-    outputs = call(_op_of(key, name, loop), [*state, *elements, *turn.captured])
+    op = _op_of(key, name, loop, turn.carried(0, count))
+    outputs = call(op, [*state, *elements, *turn.captured])
     turn.assign(outputs[2 * count :])
     return (
         jax.tree.unflatten(state_tree, outputs[:count]),
@@ -355,14 +405,17 @@ def _scan(
 def _check_state(
     name: str, turn: _Turn, kinds: Sequence[TensorType], tree: Any
 ) -> None:
-    given = [kind.shape for kind in turn.types]
-    expected = [kind.shape for kind in kinds]
-    if turn.tree != tree or given != expected:
-        raise ShapeError(
-            f"The function given to {name}() must return a state like the one that it "
-            f"takes: shapes {expected}; it returned {given}, nested as {turn.tree}. "
-            "Give an `initializer` of the structure and shape of what it returns."
-        )
+    if turn.tree == tree and all(map(_fits, turn.types, kinds)):
+        return
+    given, expected = (
+        ", ".join(f"{kind.dtype.name}{list(kind.shape)}" for kind in some) or "nothing"
+        for some in (turn.types, kinds)
+    )
+    raise ShapeError(
+        f"The function given to {name}() must return a state like the one that it "
+        f"takes: {expected}, nested as {tree}; it returned {given}, nested as "
+        f"{turn.tree}. Give an `initializer` like what it returns."
+    )
 
 
 def map_fn(
@@ -400,14 +453,16 @@ def map_fn(
     flat, tree = _elements(elems, "map_fn")
     turn = _traced_map("map_fn", fn, flat, tree)
 
+    bare, count = turn.formula(), len(flat)
+
     def loop(*arrays: Any) -> list[Any]:
-        xs, around = arrays[: len(flat)], arrays[len(flat) :]
+        xs, around = arrays[:count], arrays[count:]
 
         def step(written: Any, x: Any) -> tuple[Any, Any]:
-            found, new = turn.compute(x, around, written)
+            found, new = bare.compute(x, around, written)
             return new, found
 
-        written, results = jax.lax.scan(step, turn.first_written(around), list(xs))
+        written, results = jax.lax.scan(step, bare.first_written(around), list(xs))
         return [*results, *written]
 
     return _mapped(("map_fn", turn.key), "map_fn", loop, flat, turn)
@@ -446,9 +501,11 @@ def vectorized_map(
             "fallback_to_while_loop=True."
         )
 
+    bare, count = turn.formula(), len(flat)
+
     def loop(*arrays: Any) -> list[Any]:
-        xs, around = arrays[: len(flat)], arrays[len(flat) :]
-        return jax.vmap(lambda *x: turn.compute(x, around, ())[0])(*xs)
+        xs, around = arrays[:count], arrays[count:]
+        return jax.vmap(lambda *x: bare.compute(x, around, ())[0])(*xs)
 
     return _mapped(("vectorized_map", turn.key), "vectorized_map", loop, flat, turn)
 
@@ -461,7 +518,8 @@ def _traced_map(name: str, fn: Callable, flat: Sequence[Any], tree: Any) -> _Tur
 def _mapped(
     key: Hashable, name: str, loop: Callable, flat: Sequence[Any], turn: _Turn
 ) -> Any:
-    outputs = call(_op_of(key, name, loop), [*flat, *turn.captured])
+    op = _op_of(key, name, loop, turn.carried(0, 0))
+    outputs = call(op, [*flat, *turn.captured])
     count = len(turn.types)
     turn.assign(outputs[count:])
     return jax.tree.unflatten(turn.tree, outputs[:count])

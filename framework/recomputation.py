@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from . import config
-from .recording.body import Computation, is_handle, traced
+from .recording.body import Computation, has_tracer, is_handle, traced
 from .recording.cache import Cache
 from .recording.execution import call
 from .recording.node import Handle, current
@@ -27,7 +27,7 @@ def recompute_grad(f: Callable, policy: Callable | None = None) -> Callable:
             as in TensorFlow.
 
     Returns:
-        A function of the same arguments and results. Without a tape it is `f`.
+        A function of the same arguments and results.
 
     Raises:
         BodyError: under a tape, if `f` reads a value that it computes.
@@ -38,7 +38,7 @@ def recompute_grad(f: Callable, policy: Callable | None = None) -> Callable:
 
     @functools.wraps(f)
     def decorated(*args: Any, **kwargs: Any) -> Any:
-        if current().depth == 0:
+        if current().depth == 0 and not has_tracer((args, kwargs)):
             return f(*args, **kwargs)
         return _call(f, policy, args, kwargs)
 
@@ -79,6 +79,7 @@ def _op_of(f: Callable, computation: Computation, policy: Callable | None) -> Op
     found = _ops.get(key)
     if found is None:
         name = getattr(f, "__name__", "recompute_grad")
-        function = jax.checkpoint(computation.compute, policy=policy)
-        found = _ops.add(key, Op(name, function, is_user=True))
+        function = jax.checkpoint(computation.formula().compute, policy=policy)
+        op = Op(name, function, carried=computation.carried, is_user=True)
+        found = _ops.add(key, op)
     return found

@@ -10,7 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import ArgumentError, ArgumentTypeError, ExecutionError, ShapeError
+from .errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ExecutionError,
+    OutOfRangeError,
+    ShapeError,
+)
 from .recording import arithmetic as ops
 from .recording import execution
 from .recording.execution import call
@@ -28,6 +34,7 @@ from .recording.tensor import (
     parse_index,
     shown_value,
 )
+from .scattering import Scattering
 
 _copy = jax.jit(jnp.copy)
 
@@ -38,7 +45,7 @@ class Trainability:
     changes = 0
 
 
-class Variable(ArrayLike):
+class Variable(Scattering):
     """A value that can be assigned; tapes watch it on their own when it is trainable.
 
     Created at once, wherever the call stands, also inside a `jt.function`. A read gives
@@ -212,6 +219,22 @@ class Variable(ArrayLike):
     def assign_sub(self, delta: TensorLike, read_value: bool = True) -> Tensor | None:
         """Subtract from the value."""
         return self._update(ops.ASSIGN_SUB, delta, read_value)
+
+    def count_up_to(self, limit: int) -> Tensor:
+        """Add one to an integer; returns the value from before.
+
+        Raises:
+            OutOfRangeError: if that would go beyond `limit`.
+        """
+        with self._lock:
+            before = self.value
+            if int(before) >= limit:
+                raise OutOfRangeError(
+                    f"Variable '{self.name}' has reached its limit of {limit}; its "
+                    f"value is {int(before)}. Assign it to count again."
+                )
+            self.assign_add(1)
+        return before
 
     def _update(self, op: Any, value: TensorLike, read_value: bool) -> Tensor | None:
         given = convert(value, name="value")

@@ -29,6 +29,7 @@ ORDER = {
         ("registry", "seeds"),
         ("recording",),
         ("devices", "sync", "batching"),
+        ("scattering",),
         ("variable",),
         ("history",),
         ("stops",),

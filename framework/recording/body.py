@@ -7,6 +7,7 @@ results, and the node that it ends on is its structure.
 """
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,8 +16,10 @@ import jax
 from ..errors import BodyError
 from . import execution
 from .arithmetic import ASSIGN
+from .derivative import GRADIENT
 from .merging import ADMIT
-from .node import NOWHERE, Handle, Recording, current, nobody, record, resume
+from .node import NOWHERE, Handle, Node, Recording, current, nobody, record, resume
+from .op import ArrayClass
 from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import TensorType, plain_type
 from .tensor import convert
@@ -26,17 +29,19 @@ class Body(Recording):
     """A recording of what a function calls; see the module's docstring.
 
     Attributes:
-        name: What messages call the function's caller: `custom_gradient`, `scan`.
+        what: What messages call the function: `The function given to scan()`.
+        otherwise: What they propose to somebody who needs to read values.
         outer: The recording around it.
         known_values: The handles whose values placeholders stand for, by number. Those
             of a loop's body stand for none, or for many.
     """
 
-    __slots__ = ("_before", "known_values", "name", "outer")
+    __slots__ = ("_before", "known_values", "otherwise", "outer", "what")
 
     def __init__(self, outer: Recording, name: str) -> None:
         super().__init__(depth=1)
-        self.name = name
+        self.what = f"The function given to {name}()"
+        self.otherwise = "or write the loop in Python"
         self.outer = outer
         self.task = outer.task
         self.known_values: dict[int, Handle] = {}
@@ -69,6 +74,7 @@ class Body(Recording):
             record(self, ADMIT, made, {}, ())
             for number, placeholder in enumerate(made, start):
                 placeholder._at = (self, number)
+                del self._before[number]  # it stands nowhere else
             if sources is not None:
                 self.known_values.update(enumerate(sources, start))
         return made
@@ -120,19 +126,29 @@ class Body(Recording):
             for leaf, kind in node.leaves:
                 if leaf in wanted:
                     source = self.known_values.get(leaf, self.owners[leaf])
-                    if source._at[0] is self:
-                        self.refuse()
-                    values[leaf] = as_typed(source._array(), kind)
+                    values[leaf] = as_typed(self._outer_value(leaf, source), kind)
         replay_op_by_op(nodes, values)
         return values[number]
+
+    def _outer_value(self, number: int, source: Handle) -> Any:
+        """The value around the body of what it takes, also if it assigns it."""
+        at = source._at
+        if at[0] is not self:
+            return source._array()
+        if number not in self._before:
+            self.refuse()
+        source._at = self._before[number][1]
+        try:
+            return source._array()
+        finally:
+            source._at = at
 
     def refuse(self) -> None:
         """Raise for a value that is needed while the function is recorded."""
         raise BodyError(
-            f"The function given to {self.name}() needs the value of a Tensor or "
-            "Variable that it computes, but it is recorded as one call, in which there "
-            "are no values yet. Compute with it instead (jt.where, jt.cond), or write "
-            "the loop in Python."
+            f"{self.what} needs the value of a Tensor or Variable that it computes, "
+            "but it is recorded as one call, in which there are no values yet. Compute "
+            f"with it instead (jt.where, jt.cond), {self.otherwise}."
         )
 
 
@@ -175,12 +191,22 @@ def is_handle(value: Any) -> bool:
     return isinstance(value, Handle)
 
 
+def has_tracer(structure: Any) -> bool:
+    """Whether something in it belongs to a user's own `jax.grad` or `jax.jit`."""
+    for leaf in jax.tree.leaves(structure, is_leaf=is_handle):
+        value = leaf._value if isinstance(leaf, Handle) else leaf
+        if isinstance(value, jax.Array) and value.__class__ is not ArrayClass:
+            return True
+    return False
+
+
 class Computation:
     """What a body computes, as a function of arrays.
 
     Attributes:
         key: Its structure, hashable: equal ones are one program.
         types: Types of the results.
+        carried: Positions of the inputs that a derivative of a result can reach.
         captured: What the function takes from around it, which are the last inputs.
         assigned: Positions in `captured` of the variables that it assigns, whose new
             values are the last outputs.
@@ -201,15 +227,56 @@ class Computation:
         self.assigned = [numbers.index(number) for number in written]
         self.num_arguments = num_arguments
         self.num_results = len(results)
+        reached = _reached(self._nodes, results, types)
+        self.carried = frozenset(
+            position
+            for position, number in enumerate(self._inputs)
+            if number in reached
+        )
         self.key = (node, self._inputs, self._outputs, num_arguments)
 
     def compute(self, *arrays: Any) -> list[Any]:
         """The values that go out, from those that come in."""
         values = dict(zip(self._inputs, arrays, strict=True))
-        replay(self._nodes, values)
+        replay(self._nodes, values, is_body=True)
         return [values[number] for number in self._outputs]
+
+    def formula(self) -> "Computation":
+        """The same without what it captured: for programs, which outlive that."""
+        bare = copy.copy(self)
+        bare.captured = []
+        return bare
 
     def assign(self, values: Sequence[Handle]) -> None:
         """Give the variables that it assigns their new values, as recorded calls."""
         for position, value in zip(self.assigned, values, strict=True):
             execution.call(ASSIGN, (self.captured[position], value))
+
+
+def _reached(
+    nodes: Sequence[Node], results: Sequence[int], types: Sequence[TensorType]
+) -> set[int]:
+    """Numbers of the values that a derivative of the results reaches."""
+    found = set(results)
+    for node in reversed(nodes):
+        op = node.op
+        assert op is not None
+        outputs = {
+            number
+            for number in range(node.first, node.end)
+            if number in found and types[number].is_inexact
+        }
+        if not outputs:
+            continue
+        if op is GRADIENT:
+            found.update(node.options["slice_"].dependent)
+        elif op.is_differentiable:
+            found.update(
+                number
+                for position, number in enumerate(node.inputs)
+                if op.carried is None or position in op.carried
+            )
+        for output, position in op.writes:  # a read of the variable, as for a tape
+            if node.first + output in outputs:
+                found.add(node.inputs[position])
+    return found

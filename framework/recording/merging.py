@@ -51,7 +51,7 @@ def gradient_node(node: Node, key: tuple) -> Node:
         )
         for inner, _ in cut.nodes:
             if inner.op is not None and inner.op.failure is not None:
-                raise inner.op.failure
+                inner.op.fail()
         kinds = form.kinds(cut) if any(cut.is_connected) else ()
         child = Node(
             node, key, GRADIENT, {"slice_": cut}, cut.operands, (), kinds, "list"

@@ -1,7 +1,7 @@
 """Ops: pure JAX functions that can be recorded, run, compiled and pulled back."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,13 @@ concrete_classes = frozenset(
 
 _inferred: Cache[tuple] = Cache(lambda: 4 * config.bounds.op_programs)
 op_programs: Cache[Callable] = Cache(lambda: config.bounds.op_programs)
+
+
+def _stopped(function: Callable) -> Callable:
+    """The function as JAX sees it where it differentiates by itself."""
+    return lambda *arrays, **options: jax.lax.stop_gradient(
+        function(*arrays, **options)
+    )
 
 
 class Op:
@@ -52,6 +59,7 @@ class Op:
 
     __slots__ = (
         "_settled",
+        "_traceback",
         "bad_index",
         "carried",
         "failure",
@@ -84,13 +92,14 @@ class Op:
         bad_index: Callable[[Sequence[Any], dict], str | None] | None = None,
     ) -> None:
         self.name = name
-        self.function = function
+        self.function = function if is_differentiable else _stopped(function)
         self.is_differentiable = is_differentiable and not writes
         self.writes = writes
         self.masks_zeros = masks_zeros
         self.carried = carried
         self.rule = rule
         self.failure = failure
+        self._traceback = None if failure is None else failure.__traceback__
         self.is_user = is_user
         self.hint = hint
         self.input_names = input_names
@@ -115,6 +124,13 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+    def fail(self) -> NoReturn:
+        """Raise what a gradient through it raises, each time as if for the first."""
+        failure = self.failure
+        assert failure is not None
+        failure.__dict__.pop("__notes__", None)
+        raise failure.with_traceback(self._traceback)
 
     def infer(
         self, types: tuple[TensorType, ...], options: dict, frozen: tuple

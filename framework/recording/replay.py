@@ -7,6 +7,7 @@ Inside a program the pullbacks of calls come with their forward values, from one
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from .checking import Checker
@@ -57,6 +58,7 @@ def replay(
     values: dict[int, Any],
     known: Pullbacks | None = None,
     keeps: Sequence[tuple[Node, tuple[int, ...]]] = (),
+    is_body: bool = False,
 ) -> Pullbacks:
     """Compute all results of `nodes` inside a trace, adding them to `values`.
 
@@ -68,6 +70,7 @@ def replay(
         values: What they stand on, by number.
         known: The pullbacks of calls that ran before.
         keeps: Calls to linearize although no gradient passes yet, and for which inputs.
+        is_body: Whether JAX differentiates the whole, and not a slice of it.
     """
     passed: dict[Node, set[int]] = {node: set(wrt) for node, wrt in keeps}
     for node in nodes:
@@ -96,9 +99,32 @@ def replay(
             slice_ = node.options["slice_"]
             outputs = slice_.form.derive(slice_, values, pull_node, push_node)
         else:
-            outputs = apply(node, [values[number] for number in node.inputs])
+            inputs = [values[number] for number in node.inputs]
+            outputs = apply(node, inputs)
+            if is_body:
+                outputs = _read_after(node, inputs, outputs)
         values.update(enumerate(outputs, node.first))
     return pulls
+
+
+def _read_after(node: Node, inputs: Sequence[Any], outputs: list[Any]) -> list[Any]:
+    """Results of a call whose writes are reads of the variables, as for a tape."""
+    assert node.op is not None
+    found = list(outputs)
+    for output, position in node.op.writes:
+        if jnp.issubdtype(inputs[position].dtype, jnp.inexact):
+            found[output] = _assigned(inputs[position], outputs[output])
+    return found
+
+
+@jax.custom_jvp
+def _assigned(variable: jax.Array, value: jax.Array) -> jax.Array:
+    return value
+
+
+@_assigned.defjvp
+def _assigned_jvp(primals: tuple, tangents: tuple) -> tuple:
+    return primals[1], tangents[0]
 
 
 def replay_op_by_op(

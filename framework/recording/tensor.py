@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import (
     ArgumentError,
     ArgumentTypeError,
+    BodyError,
     ExecutionError,
     OutOfRangeError,
     ShapeError,
@@ -408,13 +409,19 @@ class Tensor(ArrayLike):
         return self._array()
 
     def __repr__(self) -> str:
-        shown = shown_value(self._host())
+        try:
+            shown = shown_value(self._host())
+        except BodyError:  # while a function is recorded: shapes can be printed
+            shown = _NOT_YET
         return (
             f"<jt.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={shown}>"
         )
 
     def __str__(self) -> str:
-        shown = _own_lines(str(self._host()))
+        try:
+            shown = _own_lines(str(self._host()))
+        except BodyError:
+            shown = _NOT_YET
         return f"jt.Tensor({shown}, shape={self.shape}, dtype={self.dtype.name})"
 
     def __copy__(self) -> "Tensor":
@@ -425,6 +432,9 @@ class Tensor(ArrayLike):
 
     def __reduce__(self) -> tuple:
         return (Tensor, (self.numpy(),))
+
+
+_NOT_YET = "(no value yet)"
 
 
 def shown_value(host: np.ndarray) -> str:

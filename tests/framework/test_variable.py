@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
+from tests.compile_counter import count_compiles
 
 MATRIX = np.float32([[1, 2, 3], [4, 5, 6]])
 
@@ -334,6 +335,31 @@ def test_a_variable_is_compared_element_by_element_and_unhashable():
         hash(v)
     assert {v.ref(): "kept"}[v.ref()] == "kept"
     assert v.ref().deref() is v
+
+
+def test_repr_shows_the_value():
+    """testRepr"""
+    expected = "<jt.Variable 'Variable:0' shape=() dtype=int32, numpy=1>"
+    assert repr(jt.Variable(1)) == expected
+
+
+def test_a_variable_made_in_a_function_is_new_at_each_call():
+    """No program is compiled for it again"""
+
+    def step(x):
+        v = jt.Variable(2.0)
+        with jt.GradientTape() as tape:
+            y = v * v * x
+        slope = tape.gradient(y, v)
+        v.assign_sub(slope)
+        return float(v)
+
+    for x in (1.0, 2.0, 3.0):
+        step(jt.constant(x))
+    with count_compiles() as compiles:
+        found = [step(jt.constant(x)) for x in (0.0, 1.0, 2.0)]
+    assert found == [2.0, -2.0, -6.0]
+    assert compiles.count == 0
 
 
 def test_a_variable_made_under_a_tape_is_made_at_once():

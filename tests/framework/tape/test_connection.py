@@ -3,6 +3,7 @@
 The docstrings name the tests of TensorFlow's `backprop_test.py` that demand the same.
 """
 
+import jax
 import numpy as np
 import pytest
 
@@ -169,6 +170,21 @@ def test_a_target_of_another_tape_has_no_gradient():
         _ = v * 2
     assert second.gradient(y, v) is None
     assert float(first.gradient(y, v)) == 6.0
+
+
+def test_a_users_own_grad_stops_where_a_tape_does():
+    """stop(x) x has the derivative x; of a weighted histogram there is none"""
+
+    def stopped(x):
+        x = jt.convert_to_tensor(x)
+        return (jt.stop_gradient(x) * x)._array()
+
+    def counted(x):
+        weights = jt.convert_to_tensor(x)
+        return jt.reduce_sum(jt.math.bincount([0, 1, 1], weights=weights))._array()
+
+    assert float(jax.grad(stopped)(2.0)) == 2.0
+    np.testing.assert_array_equal(jax.grad(counted)(np.ones(3, np.float32)), [0, 0, 0])
 
 
 def test_tensorflow_s_enum_chooses_what_stands_for_none():
