@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import jax
+import numpy as np
 
 from .coverage import Covering
 from .errors import ArgumentError, ShapeError, TapeError, WatchError
@@ -11,7 +12,7 @@ from .recording.form import COTANGENTS, TANGENTS, jacobian_form
 from .recording.node import Handle, current
 from .recording.slice import Form
 from .recording.tensor import Tensor, TensorLike
-from .requests import flatten, is_leaf, nested, wants_zeros, weights_for, zeros
+from .requests import flatten, is_leaf, nested, single, wants_zeros, weights_for, zeros
 from .variable import Variable
 
 
@@ -199,7 +200,7 @@ class GradientTape(Covering):
         with self._as_one(targets) as recording:
             for one in targets:
                 form = jacobian_form(_prefers_columns(one, flat, 0), False, chunk)
-                found = self._record(recording, [one], [None], flat, form)
+                found = self._record(recording, [one], [], flat, form)
                 if fills:
                     found = [
                         zeros(one.shape + s.shape, s.dtype) if block is None else block
@@ -243,16 +244,16 @@ class GradientTape(Covering):
             TapeError: if a tape that is not persistent was asked before.
         """
         self._start(unconnected_gradients)
-        (one,), _ = flatten((target,), "target", "batch_jacobian()")
-        flat, _ = flatten((source,), "source", "batch_jacobian()")
-        _check_batch(one, flat[0])
+        one = single(target, "target", "batch_jacobian()")
+        by = single(source, "source", "batch_jacobian()")
+        _check_batch(one, by)
         chunk = _chunk_size(chunk_size, parallel_iterations, experimental_use_pfor)
-        form = jacobian_form(_prefers_columns(one, flat, 1), True, chunk)
+        form = jacobian_form(_prefers_columns(one, [by], 1), True, chunk)
         with self._as_one([one]) as recording:
-            (found,) = self._record(recording, [one], [None], flat, form)
+            (found,) = self._record(recording, [one], [], [by], form)
         self._end()
         if found is None:
-            return zeros(one.shape + source.shape[1:], source.dtype)
+            return zeros(one.shape + by.shape[1:], by.dtype)
         return found
 
     def hessian(
@@ -376,7 +377,7 @@ class GradientTape(Covering):
             the price of one pullback of the whole batch for each example.
         """
         self._start(unconnected_gradients)
-        (one,), _ = flatten((losses,), "target", "per_example_gradients()")
+        one = single(losses, "target", "per_example_gradients()")
         if len(one.shape) != 1:
             raise ShapeError(
                 "per_example_gradients() expected losses of shape (batch,), one for "
@@ -419,7 +420,6 @@ class GradientTape(Covering):
                 return is_reached, []
             end = len(recording.values)
             inner = ((end - len(again), end),)
-            seeds = seeds or [None] * len(sources)
             return is_reached, self._record(
                 recording, again, seeds, sources, form, inner
             )
@@ -449,12 +449,14 @@ def _chunk_size(
     """How many rows or columns are computed at a time; `None` for all."""
     if chunk_size is None:
         chunk_size = parallel_iterations if use_pfor else 1
-    if chunk_size is not None and chunk_size < 1:
+    if chunk_size is None:
+        return None
+    if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
         raise ArgumentError(
-            f"`chunk_size` must be at least 1; got {chunk_size}. "
+            f"`chunk_size` must be an integer of at least 1; got {chunk_size!r}. "
             "Leave it out to compute everything at once."
         )
-    return chunk_size
+    return int(chunk_size)
 
 
 def _prefers_columns(target: Handle, sources: list[Any], start: int) -> bool:
