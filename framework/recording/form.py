@@ -127,8 +127,9 @@ class _Jacobian(Form):
         indices = jnp.arange(self._num_directions(kind))
         chunk_size = self._options.chunk_size
         if chunk_size is None or chunk_size >= len(indices):
-            return jax.vmap(derive, out_axes=axis)(indices)
-        found = jax.lax.map(derive, indices, batch_size=chunk_size)
+            found = jax.vmap(derive)(indices)
+        else:
+            found = jax.lax.map(derive, indices, batch_size=chunk_size)
         return jax.tree.map(lambda part: jnp.moveaxis(part, 0, axis), found)
 
 
