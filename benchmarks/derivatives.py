@@ -45,7 +45,7 @@ _MAX_RATIO = 1.5
 _MAX_OVERHEAD = 100e-6
 _MAX_MEMORY_RATIO = 4.0
 _SIZES = (1_000, 1_000)
-_BATCH = 4_096
+_BATCH = 16_384
 
 
 def main() -> int:
