@@ -179,9 +179,10 @@ class Covering:
                 "Cast it: jt.cast(x, 'float32').",
                 stacklevel=3,
             )
-        recording = current()
-        since = (handle, recording, len(recording.values))
-        self._watched.setdefault(id(handle), since)
+        else:
+            recording = current()
+            since = (handle, recording, len(recording.values))
+            self._watched.setdefault(id(handle), since)
         if isinstance(handle, Variable):
             self._seen[id(handle)] = handle
 
@@ -293,9 +294,14 @@ class Covering:
         """A copy of what the targets depend on; what it covers stays as it is."""
         execution.run(current())
         kept = self._spans, dict(self._watched)
+        # Its reads are not copied with it.
+        watched = {id(variable) for variable in self._variables()}
         merged = merge(current(), self._segments(), only=targets)
         try:
             self._move(merged)
+            for target in targets:
+                if id(target) in watched:
+                    self._watched.setdefault(id(target), (target, merged.whole, 0))
             yield
         finally:
             self._spans, self._watched = kept

@@ -8,6 +8,7 @@ from .recording.form import TANGENTS
 from .recording.node import Handle
 from .recording.tensor import Tensor
 from .requests import flatten, nested, wants_zeros, weights_for, zeros
+from .variable import Variable
 
 
 class ForwardAccumulator(Covering):
@@ -45,7 +46,8 @@ class ForwardAccumulator(Covering):
                 "ForwardAccumulator() got the same primal multiple times. Give each "
                 "one once, with the sum of its tangents."
             )
-        self._tangents = weights_for(self._primals, tangents, "tangents", "primal")
+        given = weights_for(self._primals, tangents, "tangents", "primal")
+        self._tangents = [*map(_value_now, given)]
 
     def __enter__(self) -> "ForwardAccumulator":
         if self._is_active:
@@ -55,7 +57,8 @@ class ForwardAccumulator(Covering):
             )
         self._enter()
         for primal in self._primals:
-            self._watch(primal)
+            if primal._type.is_inexact:
+                self._watch(primal)
         return self
 
     def jvp(self, primals: Any, unconnected_gradients: Any = "none") -> Any:
@@ -80,6 +83,11 @@ class ForwardAccumulator(Covering):
         return nested(
             tree, [_filled(t, g, fills) for t, g in zip(targets, found, strict=True)]
         )
+
+
+def _value_now(tangent: Any) -> Any:
+    """A tangent that stays as it is when its variable is assigned before `jvp`."""
+    return tangent.value if isinstance(tangent, Variable) else tangent
 
 
 def _filled(target: Handle, tangent: Tensor | None, fills: bool) -> Tensor | None:

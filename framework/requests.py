@@ -47,6 +47,22 @@ def handles_in(structure: Any, role: str, caller: str) -> list[Any]:
     return handles
 
 
+def single(handle: Any, role: str, caller: str) -> Any:
+    """A handle that must not be a structure of them.
+
+    Raises:
+        ArgumentTypeError: for anything else.
+    """
+    if isinstance(handle, list | tuple | dict):
+        raise ArgumentTypeError(
+            f"{caller} expected one Tensor or Variable as {role}; got a "
+            f"{type(handle).__name__} of {len(handle)}. Ask for each in a call of its "
+            "own, on a tape with persistent=True."
+        )
+    flat, _ = flatten((handle,), role, caller)
+    return flat[0]
+
+
 def nested(tree: Any, found: Sequence[Any]) -> Any:
     """Results in the structure that was flattened."""
     return list(found) if tree is None else jax.tree.unflatten(tree, found)
@@ -89,16 +105,18 @@ def weights_for(
     flat = jax.tree.leaves(given, is_leaf=is_leaf)
     if len(flat) != len(handles):
         fix = "; None stands for ones" if may_be_none else ""
+        ending = "" if len(handles) == 1 else "s"
         raise ArgumentError(
-            f"`{name}` has {len(flat)} entries for {len(handles)} {role}s. "
-            f"Give one for each {role}{fix}."
+            f"`{name}` has {len(flat)} entries for {len(handles)} {role}{ending}. "
+            f"Give one Tensor for each {role}{fix}; a list of numbers counts as many "
+            "entries, so write jt.constant([1.0, 2.0])."
         )
     found: list[Tensor | None] = []
     for position, (handle, value) in enumerate(zip(handles, flat, strict=True)):
         if value is None and may_be_none:
             found.append(None)
             continue
-        weight = convert(value, name=name)
+        weight = convert(value, name=f"{name}[{position}]")
         if weight.shape != handle.shape:
             raise ShapeError(
                 f"`{name}[{position}]` has shape {weight.shape}, but its {role} has "

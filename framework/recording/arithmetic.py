@@ -245,9 +245,15 @@ def _at_numbers(x: jax.Array, chosen: Sequence[Any]) -> jax.Array:
 
 
 def _span(x: jax.Array, start: jax.Array, size: int, step: int, axis: int) -> jax.Array:
-    if step == 1:
+    """`size` elements from `start` on, by slices: a gather's pullback is a scatter."""
+    if step == 1 or not size:
         return jax.lax.dynamic_slice_in_dim(x, start, size, axis)
-    return jnp.take(x, start + step * jnp.arange(size), axis=axis, mode="clip")
+    length = abs(step) * (size - 1) + 1
+    if length < x.shape[axis]:
+        lowest = start if step > 0 else start - (length - 1)
+        x = jax.lax.dynamic_slice_in_dim(x, lowest, length, axis)
+    x = jax.lax.slice_in_dim(x, 0, length, abs(step), axis)
+    return x if step > 0 else jax.lax.rev(x, (axis,))
 
 
 def _bad_select(inputs: Sequence[Any], options: dict) -> str | None:

@@ -123,13 +123,24 @@ class _Jacobian(Form):
         return one_hot.reshape(kind.shape)
 
     def _for_all(self, derive: Callable, kind: TensorType, axis: int) -> Any:
-        """What `derive` makes of each direction's index, stacked along an axis."""
+        """What `derive` makes of each direction, stacked along an axis."""
         indices = jnp.arange(self._num_directions(kind))
         chunk_size = self._options.chunk_size
+
+        def direction(index: Any) -> Any:
+            return self._direction(index, kind)
+
         if chunk_size is None or chunk_size >= len(indices):
-            return jax.vmap(derive, out_axes=axis)(indices)
-        found = jax.lax.map(derive, indices, batch_size=chunk_size)
-        return jax.tree.map(lambda part: jnp.moveaxis(part, 0, axis), found)
+            # Behind the examples: in front, products would be transposed at the end.
+            inner = 1 if self._options.is_batched else 0
+            directions = jax.vmap(direction, out_axes=inner)(indices)
+            found = jax.vmap(derive, inner, inner)(directions)
+        else:
+            inner = 0
+            found = jax.lax.map(
+                lambda index: derive(direction(index)), indices, batch_size=chunk_size
+            )
+        return jax.tree.map(lambda part: jnp.moveaxis(part, inner, axis), found)
 
 
 class _Rows(_Jacobian):
@@ -148,8 +159,8 @@ class _Rows(_Jacobian):
         if not kind.size:
             return [jnp.zeros(k.shape, k.dtype) for k in wanted]
 
-        def row(index: Any) -> list[Any]:
-            return slice_.pull_back({target: self._direction(index, kind)}, pull_node)
+        def row(direction: Any) -> list[Any]:
+            return slice_.pull_back({target: direction}, pull_node)
 
         found = self._for_all(row, kind, 1 if self._options.is_batched else 0)
         return [part.reshape(k.shape) for part, k in zip(found, wanted, strict=True)]
@@ -188,9 +199,8 @@ class _Columns(_Jacobian):
         if not kind.size:
             return [jnp.zeros((*k.shape, 0), k.dtype) for k in targets.values()]
 
-        def column(index: Any) -> list[Any]:
-            starts = dict.fromkeys(reads, self._direction(index, kind))
-            found = slice_.push_forward(starts, push_node)
+        def column(direction: Any) -> list[Any]:
+            found = slice_.push_forward(dict.fromkeys(reads, direction), push_node)
             return [
                 found[number] if number in found else jnp.zeros(k.shape, k.dtype)
                 for number, k in targets.items()

@@ -64,7 +64,7 @@ class Slice:
             that its cotangent is passed on to.
         targets: Numbers of the targets.
         seeds: Numbers of the given cotangents of the targets (tangents of the sources,
-            if the form goes forward); `None` for ones.
+            if the form goes forward); `None` for ones, empty if the form takes none.
         sources: Numbers of each source that a path reaches; several for a variable
             that was assigned in between.
         is_connected: For each result asked for, whether there is a path.
@@ -218,7 +218,7 @@ def find_slice(
         watches_variables: Whether trainable variables count without being watched.
         targets: Numbers of the targets.
         seeds: Numbers of their given cotangents, or `None`; of the sources' tangents,
-            if the form goes forward.
+            if the form goes forward. Empty for a form that takes none.
         sources: Numbers of each source.
         form: What is made of the slice.
     """
@@ -237,8 +237,9 @@ def find_slice(
         [n in tracked for n in targets], [*map(bool, reads)]
     )
     if form.is_forward:
-        given = zip(seeds, reads, strict=True)
-        seeds = tuple(seed for seed, read in given if read)
+        if seeds:
+            given = zip(seeds, reads, strict=True)
+            seeds = tuple(seed for seed, read in given if read)
         targets = tuple(number for number in targets if number in tracked)
     connected = tuple(r for r in reads if r)
     return Slice(form, nodes, targets, seeds, connected, is_connected, types)

@@ -212,3 +212,19 @@ def test_the_gradient_of_iterating_reaches_every_row():
         tape.watch(x)
         y = sum(i * row * row for i, row in enumerate(x))
     np.testing.assert_allclose(tape.gradient(y, x), [0.0, 4.0, 12.0])
+
+
+@pytest.mark.parametrize("step", [-3, -2, -1, 2, 3, 10])
+@pytest.mark.parametrize("bounds", [(None, None), (1, 6), (6, 1), (5, 5)])
+def test_a_slice_with_a_step_and_its_gradient(step, bounds):
+    """As in NumPy; the gradient is 1 where an element is taken, 0 elsewhere"""
+    index = slice(*bounds, step)
+    values = np.arange(7, dtype=np.float32)
+    x = jt.Variable(values)
+    for _ in range(3):
+        with jt.GradientTape() as tape:
+            y = x[index]
+        np.testing.assert_array_equal(y, values[index])
+        taken = np.isin(np.arange(7), np.arange(7)[index])
+        found = tape.gradient(y, x)
+        np.testing.assert_array_equal(found, taken.astype(np.float32))
