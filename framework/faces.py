@@ -39,7 +39,7 @@ def show_under(package: str, names: dict[str, Any]) -> None:
 
     Args:
         package: The package's name.
-        names: Its globals; `keras` and `debugging` are added to them.
+        names: Its globals; `keras` is added to them.
     """
     for name in _NAMESPACES:
         sys.modules[f"{package}.{name}"] = names[name]
@@ -54,8 +54,5 @@ def show_under(package: str, names: dict[str, Any]) -> None:
         sys.modules[f"{keras.__name__}.{name}"] = getattr(keras, name)
     sys.modules[keras.__name__] = keras
     names["keras"] = keras
-    debugging = ModuleType(f"{package}.debugging", "TensorFlow's names in `jt.debug`.")
     for name in _DEBUGGING:
-        setattr(debugging, name, getattr(names["debug"], name))
-    sys.modules[debugging.__name__] = debugging
-    names["debugging"] = debugging
+        setattr(names["debugging"], name, getattr(names["debug"], name))

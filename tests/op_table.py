@@ -56,7 +56,9 @@ NOT_OPS = {
     **dict.fromkeys(("as_dtype", "device", "op", "pad_batch", "sync"), _TOOLS),
     **dict.fromkeys(("show_under", "show_versions"), _TOOLS),
     **dict.fromkeys(("deserialize", "get", "serialize"), _TOOLS),
-    **dict.fromkeys(("ForwardAccumulator", "UnconnectedGradients"), _TYPES),
+    **dict.fromkeys(
+        ("ForwardAccumulator", "IndexedSlices", "UnconnectedGradients"), _TYPES
+    ),
     **dict.fromkeys(("case", "jt.cond", "foldl", "foldr", "map_fn"), _CONTROL),
     **dict.fromkeys(("scan", "switch_case", "vectorized_map", "while_loop"), _CONTROL),
     **dict.fromkeys(("custom_gradient", "grad_pass_through"), _DERIVATIVES),

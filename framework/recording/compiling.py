@@ -15,7 +15,14 @@ from .. import config
 from .difference import Outline, differences, nearest, outline_of
 from .node import Handle, Node, Recording
 from .signature import TRAINABLE
-from .site import Site, is_inside, user_level, user_site
+from .site import (
+    Entry,
+    is_inside,
+    reading_entry,
+    reading_site,
+    user_level,
+    user_site,
+)
 from .snapshot import Snapshot
 
 logger = logging.getLogger("jaxtape")
@@ -27,6 +34,7 @@ _MAX_LISTED = 1_000
 _MAX_OUTLINES = 64
 _MAX_CALLS = 100_000  # in all outlines together
 _MANY = 5  # compiles of one loop
+_CALLERS = 4  # lines that tell loops in a shared helper apart
 _HINTS = {
     "size": "Give every batch the same size: (x, y), mask = jt.pad_batch((x, y), "
     "multiple_of=batch_size), and the mask to the loss as sample_weight.",
@@ -110,8 +118,8 @@ class Log:
         self.num_of_line[line] = self.num_of_line.get(line, 0) + 1
         return self.num_of_line[line]
 
-    def loop(self, site: Site, owner: Handle | None) -> "_Loop | None":
-        """What is known of a loop: a line with a variable that it reads.
+    def loop(self, lines: Entry, owner: Handle | None) -> "_Loop | None":
+        """What is known of a loop: a line, its callers, and a variable that it reads.
 
         Without one there is nothing to tell a loop from a helper that many call.
         """
@@ -119,10 +127,9 @@ class Log:
             return None
         if len(self.loops) > _MAX_LOOPS:
             self.loops.clear()
-        key = (site.code, site.offset)
-        found = self.loops.get(key)
+        found = self.loops.get(lines)
         if found is None or not found.is_of(owner):
-            found = self.loops[key] = _Loop(owner)
+            found = self.loops[lines] = _Loop(owner)
         return found
 
 
@@ -170,7 +177,7 @@ class Compiling:
         assert recording.node is not None
         # Its own, not that of the slot: another loop of the same structure has others.
         path = self._path = recording.node.path()
-        site = user_site()
+        site = reading_site()
         values, owners = recording.values, recording.owners
         together = [n for n in owners if values[n].__class__ is Snapshot]
         outline = Outline(
@@ -185,11 +192,12 @@ class Compiling:
             near = nearest(outline, log.outlines)
             found = differences(outline, near, path, owners)
             log.remember(outline)
-            self._loop = log.loop(site, _first_variable(path, owners))
+            lines = reading_entry(_CALLERS)
+            self._loop = log.loop(lines, _first_variable(path, owners))
         self._site = site
         self._found = found
         has_named_size = note_sizes(path)
-        if self._loop is not None and found[0].kind != "inside":
+        if self._loop is not None and found[0].kind not in ("inside", "first"):
             self._loop.count += 1
             if self._loop.count == _MANY and not has_named_size:
                 self._warn(self._loop)
@@ -273,7 +281,12 @@ def note_sizes(path: Sequence[Node]) -> bool:
     Returns:
         Whether this loop has been warned of.
     """
-    leaves = [(node, kind) for node in path for _, kind in node.leaves if kind.shape]
+    leaves = [
+        (node, kind)
+        for node in path
+        for _, kind in node.leaves
+        if kind.shape and node.outputs
+    ]
     data = [(node, kind) for node, kind in leaves if kind.role == "plain"]
     if not data:
         return False

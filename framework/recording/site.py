@@ -148,6 +148,18 @@ def reading_site() -> Site:
     return Site(frame.f_code, frame.f_lasti)
 
 
+def reading_entry(count: int) -> Entry:
+    """The line of `reading_site` and those that called it, `count` in all."""
+    found: list[tuple[CodeType, int]] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and len(found) < count:
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OUTSIDE):
+            found.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)
+
+
 def user_level() -> int:
     """The `stacklevel` at which a warning of the caller points to the user's line."""
     level, frame = 1, sys._getframe(1)

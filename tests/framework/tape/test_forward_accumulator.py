@@ -334,6 +334,7 @@ def test_jvp_through_loops_and_conditions():
         assert_close(accumulator.jvp(z), [1.0, 4.0, 12.0])
 
 
+@pytest.mark.filterwarnings("ignore:Compile 5 of")  # one line, many programs
 def test_reads_in_the_middle_change_nothing():
     x = jt.Variable(X)
     for reads in (1, 3, 6):

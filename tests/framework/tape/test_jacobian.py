@@ -253,6 +253,7 @@ def test_reads_in_the_middle_change_nothing(reads, persistent):
             assert_close(tape.jacobian(y, x), jax.jacobian(plain)(X))
 
 
+@pytest.mark.filterwarnings("ignore:Compile 5 of")  # one line, many programs
 def test_a_persistent_tape_is_asked_between_its_reads():
     x = jt.Variable(X)
     with jt.GradientTape(persistent=True) as tape:
