@@ -23,7 +23,14 @@ def chain(count):
 
 
 @pytest.mark.filterwarnings("ignore:.*10,?000")
-@pytest.mark.parametrize("count", [10**5, pytest.param(10**6, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "count",
+    [
+        10**4,
+        pytest.param(10**5, marks=pytest.mark.slow),
+        pytest.param(10**6, marks=pytest.mark.full),
+    ],
+)
 def test_b20_a_tape_holds_very_many_calls(count):
     assert chain(count) == (count, count)
 

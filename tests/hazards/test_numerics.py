@@ -14,6 +14,8 @@ import jaxtape as jt
 from tests.derivative_check import check_derivatives
 from tests.lines import line_of
 
+pytestmark = pytest.mark.slow  # minutes in all; .ci/run runs them
+
 NAN, INF = np.nan, np.inf
 FLOATS = ["float32", "float16", "bfloat16"]
 

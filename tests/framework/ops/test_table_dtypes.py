@@ -7,6 +7,8 @@ import pytest
 import jaxtape as jt
 from tests.op_table import ROWS
 
+pytestmark = pytest.mark.slow  # minutes in all; .ci/run runs them
+
 HALF = ("bfloat16", "float16")
 
 

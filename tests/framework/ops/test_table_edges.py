@@ -7,6 +7,8 @@ from jaxtape.framework.errors import JaxtapeError
 from tests.op_rows.row import Edge, cast_floats, listed
 from tests.op_table import ROWS
 
+pytestmark = pytest.mark.slow  # minutes in all; .ci/run runs them
+
 EDGES = [
     pytest.param(row, edge, id=f"{row}-{kind}")
     for row in ROWS
