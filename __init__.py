@@ -55,12 +55,9 @@ from .framework.layer import Layer as Layer
 from .framework.lifting import op as op
 from .framework.linalg import eig as eig
 from .framework.linalg import eigvals as eigvals
-from .framework.looping import foldl as foldl
-from .framework.looping import foldr as foldr
-from .framework.looping import map_fn as map_fn
-from .framework.looping import scan as scan
-from .framework.looping import vectorized_map as vectorized_map
 from .framework.looping import while_loop as while_loop
+from .framework.mapping import map_fn as map_fn
+from .framework.mapping import vectorized_map as vectorized_map
 from .framework.math import acos as acos
 from .framework.math import acosh as acosh
 from .framework.math import asin as asin
@@ -201,6 +198,9 @@ from .framework.ops import zeros as zeros
 from .framework.ops import zeros_like as zeros_like
 from .framework.recomputation import recompute_grad as recompute_grad
 from .framework.recording.tensor import Tensor as Tensor
+from .framework.scanning import foldl as foldl
+from .framework.scanning import foldr as foldr
+from .framework.scanning import scan as scan
 from .framework.scattering import IndexedSlices as IndexedSlices
 from .framework.sequential import Sequential as Sequential
 from .framework.sync import sync as sync
