@@ -132,10 +132,12 @@ def _launch_here(
     demand: Demand | None,
 ) -> None:
     """Run by a new program, or op by op."""
-    program = slot.find(alive, demand)
-    if program is not None and _launch_program(recording, program, alive, handles):
-        return
-    if program is None and not slot.is_hot():
+    programs = slot.find_all(alive, demand)
+    for program in programs:
+        if _launch_program(recording, program, alive, handles):
+            slot.prefer(program)
+            return
+    if not programs and not slot.is_hot():
         slot.asked = frozenset(alive)
         _launch_op_by_op(recording, slot, alive, handles)
         return

@@ -64,6 +64,21 @@ class Slot:
                 return program
         return None
 
+    def find_all(self, alive: Sequence[int], demand: Demand | None) -> list[Program]:
+        """All programs that return all of `alive`; arguments may live elsewhere."""
+        return [
+            program
+            for program in self.programs
+            if program.demand == demand and program.places.keys() >= set(alive)
+        ]
+
+    def prefer(self, program: Program) -> None:
+        """Find this program first from now on."""
+        with self.guard:
+            if program in self.programs:
+                self.programs.remove(program)
+                self.programs.insert(0, program)
+
     def is_hot(self) -> bool:
         """Whether the structure is worth compiling now."""
         if config.switches.execution != "auto":
@@ -99,8 +114,8 @@ class Slot:
             for replaced in same[1:]:
                 self.programs.remove(replaced)
             slots.make_room_for_program()
-            self.programs.append(program)
-            del self.programs[:-4]
+            self.programs.insert(0, program)
+            del self.programs[4:]
             self.asked = frozenset(alive).union(self.asked or ())
             return program
 

@@ -277,3 +277,27 @@ def test_short_episodes_compile_a_bounded_number():
                 gradient.numpy()
         counts.append(compiles.count)
     assert counts[6:] == [0] * 3
+
+
+def test_a_program_for_variables_that_moved_is_found_again():
+    policy = jt.Sequential([jt.layers.Dense(2, input_shape=(4,))])
+    optimizer = jt.optimizers.Adam(0.01)
+
+    def episode(length):
+        with jt.GradientTape() as tape:
+            total = 0.0
+            for _ in range(length):
+                value = jt.reduce_sum(policy(np.ones((1, 4), np.float32)) ** 2)
+                if float(value) >= 0.0:
+                    total = total + value
+        gradients = tape.gradient(total, policy.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, policy.trainable_variables, strict=True)
+        )
+
+    episode(5)  # the optimizer puts kernel and bias into a common buffer
+    episode(6)
+    before = len(jt.debug.explain_compiles().compiles)
+    episode(7)
+    episode(8)
+    assert len(jt.debug.explain_compiles().compiles) == before
