@@ -197,7 +197,10 @@ class Compiling:
         self._site = site
         self._found = found
         has_named_size = note_sizes(path)
-        if self._loop is not None and found[0].kind not in ("inside", "first"):
+        # The parts of a long step have programs of their own, all for one line.
+        is_part = is_inside("recording/segments.py")
+        is_new = found[0].kind not in ("inside", "first")
+        if self._loop is not None and is_new and not is_part:
             self._loop.count += 1
             if self._loop.count == _MANY and not has_named_size:
                 self._warn(self._loop)

@@ -126,10 +126,11 @@ def _layer_name(frame: FrameType) -> str:
 
 def is_inside(room: str) -> bool:
     """Whether a call of `framework/<room>` is on the stack, the caller's aside."""
-    folder = os.path.join(_PACKAGE, "framework", room) + os.sep
+    place = os.path.join(_PACKAGE, "framework", *room.split("/"))
     frame = sys._getframe(1).f_back
     while frame is not None:
-        if frame.f_code.co_filename.startswith(folder):
+        file = frame.f_code.co_filename
+        if file == place or file.startswith(place + os.sep):
             return True
         frame = frame.f_back
     return False
