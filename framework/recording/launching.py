@@ -208,21 +208,25 @@ def _arguments(
     if config.switches.safe_steps:
         steps.keep(recording)
     homes, overwritten = [], []
+    # Read while another thread updated, an argument may be the present value already.
+    read = snapshots[count:]
+    kept = [values[number] for number in program.kept]
     for number in program.overwritten:
         home = owners[number]._home
         snapshot = home._value
-        is_ours = home._may_donate(snapshot) and not is_safe
+        is_ours = home._may_donate(snapshot) and not is_safe and snapshot not in read
         homes.append(snapshot.array if is_ours else _copy(snapshot.array))
+    taken = {*map(id, kept)} if program.donated else ()
     for number in program.donated:
         owner = owners[number]
         value = owner._value
-        is_ours = owner._may_donate(value) and not is_safe
+        is_ours = owner._may_donate(value) and not is_safe and id(value) not in taken
         overwritten.append(value if is_ours else _copy(value))
     return (
         (homes,),
         (overwritten,),
-        ([snapshot.array for snapshot in snapshots[count:]],),
-        ([values[number] for number in program.kept],),
+        ([snapshot.array for snapshot in read],),
+        (kept,),
         (program.numbers.packed(values),),
         (_given(recording, program.demand) if program.demand else [],),
     )
