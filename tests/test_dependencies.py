@@ -60,6 +60,7 @@ ORDER = {
         ("activations",),
         ("elementwise_losses",),
         ("module",),
+        ("configs",),
         ("layer",),
         ("training", "saving", "functional"),
         ("model",),
