@@ -36,7 +36,6 @@ ORDER = {
         ("coverage", "requests", "explaining", "drawing"),
         ("tape", "forward"),
         ("gradients_check", "custom_gradient", "recomputation", "branching"),
-        ("function",),
         ("captures",),
         ("plan",),
         ("lifting",),
@@ -60,6 +59,8 @@ ORDER = {
         ("activations",),
         ("elementwise_losses",),
         ("module",),
+        ("watching",),
+        ("function",),
         ("configs",),
         ("layer",),
         ("training", "saving", "functional"),
@@ -99,6 +100,7 @@ ORDER = {
         ("segments",),
         ("tensor",),
         ("body",),
+        ("routine",),
     ),
 }
 
