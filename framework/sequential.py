@@ -1,6 +1,6 @@
 """Sequential: a model that is a plain list of layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -9,6 +9,7 @@ from . import registry
 from .errors import ArgumentError, ArgumentTypeError
 from .layer import Layer
 from .model import Model
+from .module import names_in_container
 
 
 @registry.register("layer", "Sequential")
@@ -80,6 +81,9 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         """The layers in order, without `Input`."""
         return [layer for layer in self._stack if not _is_input_layer(layer)]
+
+    def _named_members(self) -> Iterator[tuple[str, Any]]:
+        return names_in_container(self._stack)
 
     def _build_if_known(self) -> None:
         """Make the weights now if the first layer says what shape comes in."""
