@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from . import masking
 from .errors import ArgumentError
 from .layer import Layer
 
@@ -27,6 +28,8 @@ class Model(Layer):
         (2, 1)
     """
 
+    supports_masking = True
+
     @property
     def layers(self) -> list[Layer]:
         """The layers directly in this model, in order."""
@@ -38,6 +41,9 @@ class Model(Layer):
             for module in self.submodules
             if isinstance(module, Layer) and id(module) not in nested
         ]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None beside those that the layers in it gave the outputs."""
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name or at that place.
@@ -85,6 +91,9 @@ class Model(Layer):
         show(f"Total params: {total:,}")
         show(f"Trainable params: {trained:,}")
         show(f"Non-trainable params: {total - trained:,}")
+
+
+masking.passed_on.add(Model.compute_mask)
 
 
 def _shape_text(layer: Layer) -> str:

@@ -16,6 +16,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     kind: {}
     for kind in (
         "activation",
+        "constraint",
         "initializer",
         "layer",
         "loss",

@@ -2,8 +2,12 @@
 
 from ..framework.layer import Layer as Layer
 from .activation import Activation as Activation
+from .add import Add as Add
+from .concatenate import Concatenate as Concatenate
 from .dense import Dense as Dense
 from .dropout import Dropout as Dropout
+from .embedding import Embedding as Embedding
 from .flatten import Flatten as Flatten
 from .input import Input as Input
 from .input import InputLayer as InputLayer
+from .reshape import Reshape as Reshape

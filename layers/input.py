@@ -21,6 +21,8 @@ class InputLayer(Layer):
         input (batch, *shape) -> output the same
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,

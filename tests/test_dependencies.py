@@ -59,7 +59,7 @@ ORDER = {
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
-        ("module",),
+        ("module", "masking"),
         ("layer",),
         ("training", "saving", "functional"),
         ("model",),
