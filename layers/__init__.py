@@ -3,6 +3,7 @@
 from ..framework.layer import Layer as Layer
 from .activation import Activation as Activation
 from .add import Add as Add
+from .batch_normalization import BatchNormalization as BatchNormalization
 from .concatenate import Concatenate as Concatenate
 from .dense import Dense as Dense
 from .dropout import Dropout as Dropout
@@ -10,4 +11,5 @@ from .embedding import Embedding as Embedding
 from .flatten import Flatten as Flatten
 from .input import Input as Input
 from .input import InputLayer as InputLayer
+from .layer_normalization import LayerNormalization as LayerNormalization
 from .reshape import Reshape as Reshape
