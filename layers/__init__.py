@@ -9,7 +9,9 @@ from .dense import Dense as Dense
 from .dropout import Dropout as Dropout
 from .embedding import Embedding as Embedding
 from .flatten import Flatten as Flatten
+from .gru import GRU as GRU
 from .input import Input as Input
 from .input import InputLayer as InputLayer
 from .layer_normalization import LayerNormalization as LayerNormalization
+from .lstm import LSTM as LSTM
 from .reshape import Reshape as Reshape
