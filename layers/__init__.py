@@ -14,4 +14,5 @@ from .input import Input as Input
 from .input import InputLayer as InputLayer
 from .layer_normalization import LayerNormalization as LayerNormalization
 from .lstm import LSTM as LSTM
+from .multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from .reshape import Reshape as Reshape
