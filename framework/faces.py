@@ -9,6 +9,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from . import registry
+
 _NAMESPACES = (
     "activations",
     "config",
@@ -30,6 +32,14 @@ _KERAS = (
     "optimizers",
     "regularizers",
 )
+_SAVING = {
+    "CustomObjectScope": registry.custom_object_scope,
+    "custom_object_scope": registry.custom_object_scope,
+    "deserialize_keras_object": registry.deserialize_object,
+    "get_custom_objects": lambda: registry.custom_objects,
+    "register_keras_serializable": registry.register_keras_serializable,
+    "serialize_keras_object": registry.serialize,
+}
 _DEBUGGING = ("disable_check_numerics", "enable_check_numerics")
 _KERAS_CLASSES = ("Input", "Layer", "Model", "Sequential", "Variable")
 
@@ -39,7 +49,7 @@ def show_under(package: str, names: dict[str, Any]) -> None:
 
     Args:
         package: The package's name.
-        names: Its globals; `keras` is added to them.
+        names: Its globals; `keras` and `saving` are added to them.
     """
     for name in _NAMESPACES:
         sys.modules[f"{package}.{name}"] = names[name]
@@ -50,7 +60,12 @@ def show_under(package: str, names: dict[str, Any]) -> None:
     for name in ("Model", "Sequential"):
         setattr(models, name, names[name])
     setattr(keras, "models", models)  # noqa: B010 (a module has no such attribute yet)
-    for name in (*_KERAS, "models"):
+    saving = ModuleType(f"{package}.saving", "Names that configs have for classes.")
+    for name, target in _SAVING.items():
+        setattr(saving, name, target)
+    names["saving"] = sys.modules[saving.__name__] = saving
+    setattr(keras, "saving", saving)  # noqa: B010
+    for name in (*_KERAS, "models", "saving"):
         sys.modules[f"{keras.__name__}.{name}"] = getattr(keras, name)
     sys.modules[keras.__name__] = keras
     names["keras"] = keras

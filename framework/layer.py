@@ -6,12 +6,12 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
-from . import initializers, masking, registry
+from . import configs, initializers, masking, registry
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
@@ -66,6 +66,9 @@ class Layer(Module):
     Raises:
         ShapeError: when called on an input that does not fit the weights.
     """
+
+    registry_kind: ClassVar[str] = "layer"
+    """Where the registry has the classes that configs name."""
 
     supports_masking: bool = False
     """Whether outputs get a mask. Without it, that of the inputs ends here."""
@@ -311,6 +314,22 @@ class Layer(Module):
     def non_trainable_weights(self) -> list[Variable]:
         """Another name of `non_trainable_variables`."""
         return self.non_trainable_variables
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as values that JSON can hold.
+
+        Each is the attribute of its name. A layer that keeps one in another form
+        returns it from a `get_config` of its own, beside those of `super()`.
+
+        Raises:
+            ArgumentError: for an argument that is no attribute, or has no written form.
+        """
+        return configs.config_of(self, Layer)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A new layer from what `get_config` returned, with weights of its own."""
+        return configs.made_from(cls, config)
 
     def count_params(self) -> int:
         """Number of elements in all variables."""

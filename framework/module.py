@@ -206,6 +206,26 @@ def constructor_arguments(kind: type) -> tuple[str, ...]:
     return tuple(known)
 
 
+@functools.cache
+def accepted_arguments(kind: type) -> dict[str, type]:
+    """The arguments that a call of a class takes, and the class that names each.
+
+    Those of a base count where `**options` are handed on to it.
+    """
+    known: dict[str, type] = {}
+    for base in kind.__mro__:
+        if "__init__" not in base.__dict__ or base is object:
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()
+        for p in list(parameters)[1:]:
+            if p.kind is not p.VAR_KEYWORD:
+                star = "*" if p.kind is p.VAR_POSITIONAL else ""
+                known.setdefault(star + p.name, base)
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return known
+
+
 def refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
     """Raise for constructor arguments that no class takes, with what was meant.
 

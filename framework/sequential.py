@@ -5,11 +5,13 @@ from typing import Any
 
 import jax
 
+from . import registry
 from .errors import ArgumentError, ArgumentTypeError
 from .layer import Layer
 from .model import Model
 
 
+@registry.register("layer", "Sequential")
 class Sequential(Model):
     """Layers called one after another: y = layer_n(... layer_1(x)).
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from ..framework import activations
+from ..framework import activations, registry
 from ..framework.layer import Layer
 from ..framework.recording.tensor import Tensor
 
 
+@registry.register("layer", "Activation")
 class Activation(Layer):
     """An activation function as a layer: y = activation(x).
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..framework import activations
+from ..framework import activations, initializers, registry
 from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
@@ -28,6 +28,7 @@ _OPS = {
 }
 
 
+@registry.register("layer", "Dense")
 class Dense(Layer):
     """Affine map of the last axis: y = activation(x @ kernel + bias).
 
@@ -86,12 +87,12 @@ class Dense(Layer):
         self.units = units
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
-        self.kernel_regularizer = kernel_regularizer
-        self.bias_regularizer = bias_regularizer
-        self.kernel_constraint = kernel_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = registry.get("regularizer", kernel_regularizer)
+        self.bias_regularizer = registry.get("regularizer", bias_regularizer)
+        self.kernel_constraint = registry.get("constraint", kernel_constraint)
+        self.bias_constraint = registry.get("constraint", bias_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Make `kernel` and `bias` for inputs whose last axis is known."""

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..framework import random
+from ..framework import random, registry
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
@@ -23,6 +23,7 @@ def _drop(x: jax.Array, draw: jax.Array, rate: jax.Array) -> jax.Array:
 DROPOUT = Op("dropout", _drop)
 
 
+@registry.register("layer", "Dropout")
 class Dropout(Layer):
     """Each input is set to 0 with probability `rate` while training.
 
@@ -59,7 +60,7 @@ class Dropout(Layer):
         if not 0 <= rate <= 1:
             raise ArgumentError(f"`rate` must be between 0 and 1; got {rate}.")
         self.rate = rate
-        self.noise_shape = noise_shape
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self.seed = seed
         self.generator = None if seed is None else random.Generator(seed)
 
@@ -70,7 +71,7 @@ class Dropout(Layer):
         given = self.noise_shape or inputs.shape
         if len(given) != inputs.ndim:
             raise ShapeError(
-                f"`noise_shape` is {tuple(given)}, and the inputs have shape "
+                f"`noise_shape` is {given}, and the inputs have shape "
                 f"{inputs.shape}. Give one entry for each axis; 1 shares the draw."
             )
         shape = tuple(

@@ -3,12 +3,14 @@
 import math
 from typing import Any
 
+from ..framework import registry
 from ..framework.errors import ArgumentError
 from ..framework.layer import Layer
 from ..framework.ops import transpose
 from ..framework.recording.tensor import Tensor
 
 
+@registry.register("layer", "Flatten")
 class Flatten(Layer):
     """All axes but the first as one, as in Keras.
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..framework import registry
 from ..framework.errors import ArgumentError
 from ..framework.layer import Layer
 from ..framework.recording.tensor import Tensor
 
 
+@registry.register("layer", "InputLayer")
 class InputLayer(Layer):
     """First entry of a Sequential that tells the shape of one sample.
 
@@ -16,6 +18,7 @@ class InputLayer(Layer):
         batch_size: Accepted for compatibility.
         dtype: Element type of the inputs. Default float32.
         name: Default "input_layer" with a running number.
+        batch_shape: `(batch_size, *shape)`, in place of both.
 
     Shapes:
         input (batch, *shape) -> output the same
@@ -29,7 +32,10 @@ class InputLayer(Layer):
         batch_size: int | None = None,
         dtype: Any = None,
         name: str | None = None,
+        batch_shape: Sequence[int | None] | None = None,
     ) -> None:
+        if batch_shape is not None:
+            batch_size, *shape = batch_shape
         if shape is None:
             raise ArgumentError(
                 "`shape` is missing: the shape of one sample, for example "
@@ -38,11 +44,19 @@ class InputLayer(Layer):
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         super().__init__(dtype=dtype, name=name, input_shape=shape)
         self._is_input_layer = True
-        self.shape = (batch_size, *shape)
+        self.batch_shape = (batch_size, *shape)
 
     def call(self, inputs: Tensor) -> Tensor:
         """The inputs themselves."""
         return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """The shape with the batch, the dtype and the name, as in Keras."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype.name,
+            "name": self.name,
+        }
 
 
 def Input(

@@ -60,6 +60,7 @@ ORDER = {
         ("activations",),
         ("elementwise_losses",),
         ("module", "masking"),
+        ("configs",),
         ("layer",),
         ("training", "saving", "functional"),
         ("model",),
