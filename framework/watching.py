@@ -38,7 +38,18 @@ _SMALL = 4_096
 _PLAIN = (str, int, float, bool, complex, bytes, slice, range, np.generic, np.dtype)
 _CONTAINERS = (list, tuple, set, frozenset, dict)
 _BOOKKEEPING = frozenset(
-    {"_added_losses", "_frozen", "_known", "_last_call", "_slots", "_updates", "_rate"}
+    [
+        "_added_losses",
+        "_built_for",
+        "_frozen",
+        "_known",
+        "_last_call",
+        "_optimizer",
+        "_rate",
+        "_slots",
+        "_steps",
+        "_updates",
+    ]
 )
 """Attributes of modules that change by themselves."""
 

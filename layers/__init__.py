@@ -1,5 +1,7 @@
 """Layers, as `jt.layers`."""
 
+from ..framework.input_layer import Input as Input
+from ..framework.input_layer import InputLayer as InputLayer
 from ..framework.layer import Layer as Layer
 from .activation import Activation as Activation
 from .add import Add as Add
@@ -10,8 +12,6 @@ from .dropout import Dropout as Dropout
 from .embedding import Embedding as Embedding
 from .flatten import Flatten as Flatten
 from .gru import GRU as GRU
-from .input import Input as Input
-from .input import InputLayer as InputLayer
 from .layer_normalization import LayerNormalization as LayerNormalization
 from .lstm import LSTM as LSTM
 from .multi_head_attention import MultiHeadAttention as MultiHeadAttention

@@ -4,15 +4,21 @@ import inspect
 import math
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import jax
 import optax
 
+from ..framework import registry
 from ..framework.errors import ArgumentError, ArgumentTypeError
 from ..framework.explaining import reason_for
-from ..framework.module import Module, constructor_arguments, refuse_unknown
+from ..framework.module import (
+    Module,
+    accepted_arguments,
+    constructor_arguments,
+    refuse_unknown,
+)
 from ..framework.recording import execution
 from ..framework.recording.node import Handle
 from ..framework.recording.tensor import Tensor, TensorLike, convert
@@ -44,6 +50,9 @@ class Optimizer(Module):
         ArgumentError: for a learning rate that is not finite or is negative, or more
             than one kind of clipping.
     """
+
+    registry_kind: ClassVar[str] = "optimizer"
+    """Where the registry has the classes that configs name."""
 
     def __init__(
         self,
@@ -133,6 +142,57 @@ class Optimizer(Module):
                 )
         else:
             self._rate.assign(rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as values that JSON can hold.
+
+        Raises:
+            ArgumentError: for an argument without attribute or written form, such as
+                a schedule that is a lambda.
+        """
+        rate = self._schedule or float(self.learning_rate.numpy())
+        config = {"name": self.name, "learning_rate": registry.plain(rate)}
+        for name in accepted_arguments(type(self)):
+            if name not in config:
+                config[name] = registry.plain(getattr(self, name))
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A new optimizer from what `get_config` returned, with no slots yet."""
+        given = {name: registry.restored(value) for name, value in config.items()}
+        if isinstance(given.get("learning_rate"), str | dict):
+            rate = registry.get("schedule", given["learning_rate"])
+            given["learning_rate"] = rate
+        return cls(**given)
+
+    def groups(self) -> list[list[Variable]]:
+        """The variables that it was built with; `build` takes each list."""
+        known = list(self._known.values())
+        return [known] if known else []
+
+    def variables_for(self, paths: Mapping[int, str]) -> dict[str, Variable]:
+        """Its variables by names that another optimizer of its kind has too.
+
+        Args:
+            paths: The path of each variable that it updates, by `id`.
+        """
+        own = {name: part for name, part in self._own_variables() if part is not None}
+        return own | {
+            f"slots/{paths[key]}/{number}": slot
+            for key, slots in self._slots.items()
+            for number, slot in enumerate(slots)
+        }
+
+    def _own_variables(self) -> Iterator[tuple[str, Variable | None]]:
+        """What is not a slot, also attributes of a subclass."""
+        slots = {id(slot) for slots in self._slots.values() for slot in slots}
+        yield "iterations", self.iterations
+        yield "learning_rate", self._rate
+        for path, variable in self.variables_by_path().items():
+            is_known = variable is self.iterations or variable is self._rate
+            if not is_known and id(variable) not in slots:
+                yield f"own/{path}", variable
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots of these variables; called by the first update."""

@@ -61,13 +61,22 @@ ORDER = {
         ("module",),
         ("watching",),
         ("function",),
-        ("configs",),
-        ("layer",),
-        ("training", "saving", "functional"),
+        ("configs", "symbolic"),
+        ("layer", "functional"),
+        ("input_layer", "op_names"),
+        ("graph_config", "summary"),
+        ("training", "saving"),
         ("model",),
         ("sequential",),
         ("debug",),
         ("faces",),
+    ),
+    "framework.saving": (
+        ("disk", "strict_json"),
+        ("tensor_file", "document"),
+        ("matching", "state", "directory"),
+        ("saved_model",),
+        ("weights",),
     ),
     "framework.ops": (
         ("conversion",),
@@ -110,7 +119,7 @@ EXCEPTIONS = {
 }
 
 # Third-party packages: imported at the top of a file, or only inside a function.
-REQUIRED = {"jax", "numpy", "optax", "tqdm"}
+REQUIRED = {"jax", "numpy", "optax", "safetensors", "tqdm"}
 OPTIONAL = {"matplotlib", "pandas", "sklearn", "tensorboardX", "tensorflow", "torch"}
 
 PRIVATE_JAX = ("jax._src", "jax.core", "jax.interpreters", "jaxlib")
