@@ -378,7 +378,10 @@ class Tensor(ArrayLike):
         as `value`
     """
 
-    __slots__ = ()
+    __slots__ = ("_mask",)
+
+    _mask: "Tensor"
+    """Of a `MaskedTensor` alone; see `framework/masking.py`."""
 
     def __init__(self, value: TensorLike, dtype: Any = None) -> None:
         array = jnp.asarray(private_array(value, dtype, "value"))

@@ -108,7 +108,11 @@ def _written_build(layer: Any) -> dict[str, Any]:
     """What a layer was built for; nothing if it was built along with its parts."""
     if "_built_for" not in layer.__dict__:
         return {}
-    return {"shape": registry.serialize(_plain_shape(layer.__dict__["_built_for"]))}
+    written = {"shape": _plain_shape(layer.__dict__["_built_for"])}
+    further = _plain_shape(layer.__dict__.get("_built_with", {}))
+    if further:
+        written["further_shapes"] = further
+    return {key: registry.serialize(part) for key, part in written.items()}
 
 
 def _plain_shape(shape: Any) -> Any:
@@ -232,7 +236,8 @@ def _build(model: Module, built: dict[str, Any]) -> None:
         if layer is None or layer.built:
             continue
         if "shape" in row:
-            layer._build_for(registry.restored(row["shape"]))
+            further = registry.restored(row.get("further_shapes", {}))
+            layer._build_for(registry.restored(row["shape"]), **further)
         else:
             layer.built = True
 
