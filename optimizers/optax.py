@@ -69,6 +69,18 @@ class Optax(Optimizer):
     def learning_rate(self, value: Any) -> None:
         raise ArgumentError(f"`learning_rate` was set to {value}. {_NO_RATE}")
 
+    def get_config(self) -> dict[str, Any]:
+        """Refused: a transformation is made of functions, which no config can hold.
+
+        Raises:
+            ArgumentError: always.
+        """
+        raise ArgumentError(
+            f"Optax('{self.name}') has no config: its transformation is made of "
+            "functions. Make it again where it is needed, by the call that made it: "
+            "jt.optimizers.Optax(optax.adamw(1e-3))."
+        )
+
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots of these variables as one tree."""
         variables = list(variables)

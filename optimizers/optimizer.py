@@ -10,9 +10,15 @@ from typing import Any
 import jax
 import optax
 
+from ..framework import registry
 from ..framework.errors import ArgumentError, ArgumentTypeError
 from ..framework.explaining import reason_for
-from ..framework.module import Module, constructor_arguments, refuse_unknown
+from ..framework.module import (
+    Module,
+    accepted_arguments,
+    constructor_arguments,
+    refuse_unknown,
+)
 from ..framework.recording import execution
 from ..framework.recording.node import Handle
 from ..framework.recording.tensor import Tensor, TensorLike, convert
@@ -133,6 +139,40 @@ class Optimizer(Module):
                 )
         else:
             self._rate.assign(rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments with their present values.
+
+        The learning rate is that of the moment, as a float.
+
+        Raises:
+            ArgumentError: if it is a function of the step, which has no written form.
+        """
+        if self._schedule is not None:
+            raise ArgumentError(
+                f"The `learning_rate` of {type(self).__name__} is the function "
+                f"{self._schedule!r}, which a config cannot hold. Assign a number "
+                "before, and the function to what is made from the config: "
+                "optimizer.learning_rate = 0.01."
+            )
+        return {name: self._setting(name) for name in accepted_arguments(type(self))}
+
+    def _setting(self, name: str) -> Any:
+        if name == "learning_rate":
+            return float(self.learning_rate)
+        if not hasattr(self, name):
+            cls = type(self).__name__
+            raise ArgumentError(
+                f"{cls} has no attribute `{name}`, which is an argument of its "
+                f"constructor, so its config cannot be made. Keep it in __init__ "
+                f"(self.{name} = {name}), or define get_config."
+            )
+        return registry.plain(getattr(self, name))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A new optimizer from what `get_config` returned, without updates so far."""
+        return cls(**config)
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots of these variables; called by the first update."""
