@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.export import is_symbolic_dim
 
 from ..dtypes import as_dtype
 from ..errors import ArgumentTypeError, ShapeError
@@ -183,6 +184,8 @@ def sizes(shape: Any, name: str) -> tuple[int, ...]:
     try:
         return tuple(map(operator.index, np.atleast_1d(_object_array(shape))))
     except TypeError:
+        if isinstance(shape, list | tuple) and any(map(is_symbolic_dim, shape)):
+            return tuple(shape)  # the batch of a model whose shapes are inferred
         raise ArgumentTypeError(
             f"`{name}` must be made of integers; got {shape!r}. "
             "Give a tuple such as (2, 3)."

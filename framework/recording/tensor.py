@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.export import is_symbolic_dim
 
 from ..errors import (
     ArgumentError,
@@ -220,7 +221,12 @@ class ArrayLike(Handle):
     def reshape(self, *shape: Any) -> "Tensor":
         """The same elements in another shape; one axis may be -1."""
         given = shape[0] if len(shape) == 1 and not is_number(shape[0]) else shape
-        sizes = tuple(map(operator.index, given))
+        try:
+            sizes = tuple(map(operator.index, given))
+        except TypeError:
+            if not any(map(is_symbolic_dim, given)):
+                raise
+            sizes = tuple(given)  # the batch of a model whose shapes are inferred
         return call(ops.RESHAPE, (self,), {"shape": sizes}, sizes)
 
     def _host(self) -> np.ndarray:
