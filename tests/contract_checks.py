@@ -1,0 +1,290 @@
+"""The contracts that every row of `tests/contracts.py` keeps, each as one function.
+
+A check raises an `AssertionError` that begins with what is broken;
+`tests/test_contract_checks.py` breaks each of them. What needs numbers is computed in
+float64, which tells a wrong number from rounding, and by as few programs as possible.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+import jaxtape as jt
+from jaxtape.framework import registry
+from jaxtape.framework.module import accepted_arguments
+from tests.compile_counter import count_compiles
+from tests.conftest import TOLERANCE
+from tests.contract_row import BATCH, Row, Subject, is_float
+
+HALF = ("float16", "bfloat16")
+TURNS = 3
+"""How often a row is called where what it remembers matters."""
+
+# The five-point quotient errs by h^4 f''''' / 30 + 1.5 eps f / h; see
+# `tests/derivative_check.py`, whose numbers these are.
+STEP = 3e-4
+QUOTIENT = {-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}
+
+
+def in_float64(check: Callable[[Row], None]) -> Callable[[Row], None]:
+    """A check whose numbers may have 64 bits."""
+
+    @functools.wraps(check)
+    def checked(row: Row) -> None:
+        with jax.enable_x64(True):
+            check(row)
+
+    return checked
+
+
+@in_float64
+def check_executions(row: Row) -> None:
+    """Op by op and compiled: the same outputs, gradients and state."""
+    expected = _history(row, "op_by_op")
+    found = _history(row, "compiled")
+    for what, value in expected.items():
+        _close(f"compiled: {what}", found[what], value)
+
+
+@in_float64
+def check_compiles(row: Row) -> None:
+    """A call that is repeated on other values compiles nothing."""
+    subject = Subject(row, "float64")
+    for turn in range(TURNS):
+        _step(subject, turn)
+    with count_compiles() as compiles:
+        for turn in range(TURNS, TURNS + 2):
+            _step(subject, turn)
+    assert compiles.count == 0, f"repeated calls: {compiles.count} compiles"
+
+
+@in_float64
+def check_tape(row: Row) -> None:
+    """The tape's gradients are those of `jax.grad` of the same computation."""
+    if row.kind == "optimizer":
+        return _check_steps(row)
+    if "training" in row.call:
+        return None  # TODO: by jt.functionalize
+    subject, arrays = Subject(row, "float64"), row.arrays("float64")
+    places = row.positions()
+
+    def pure(*moved: jax.Array) -> jax.Array:
+        inputs: list[Any] = list(arrays)
+        for place, value in zip(places, moved, strict=True):
+            inputs[place] = value
+        return _weighed(subject(*inputs))._array()
+
+    by = tuple(range(len(places)))
+    expected = jax.jit(jax.grad(pure, by))(*(arrays[place] for place in places))
+    for place, found, exact in zip(places, _exact(row)[1], expected, strict=False):
+        _close(f"tape: gradient of input {place}", found, exact)
+    return None
+
+
+@in_float64
+def check_derivative(row: Row) -> None:
+    """The gradient along a random direction is what finite differences say."""
+    rng = np.random.default_rng(1)
+    value, gradients = _exact(row)
+    way = [rng.uniform(0.5, 1.5, g.shape) for g in gradients]
+    way = [d * rng.choice([-1, 1], d.shape) for d in way]
+    expected = sum(
+        share * _exact_at(row, [k * STEP * d for d in way])[0]
+        for k, share in QUOTIENT.items()
+    )
+    found = sum(np.sum(g * d) for g, d in zip(gradients, way, strict=True))
+    size = max(1.0, abs(value))
+    _close("finite differences", found / size, expected / STEP / size)
+
+
+def check_half(row: Row) -> None:
+    """In half precision outputs, gradients and weights keep their dtypes."""
+    if row.kind == "optimizer":
+        subject = Subject(row, *HALF)
+        expected = [array.dtype.name for array in subject.arrays()]
+        found = [part.dtype.name for part in _recorded(subject, 0)[0]]
+        assert found == expected, f"half: variables were {expected}, are {found}"
+        return
+    for dtype in HALF:
+        outputs, gradients, _ = _recorded(Subject(row, dtype), 0)  # none is computed
+        for what, parts in (("output", outputs), ("gradient", gradients)):
+            for number, part in enumerate(parts):
+                found = part.dtype.name
+                assert found == dtype, f"half: {what} {number} of {dtype} is {found}"
+
+
+def check_symbolic(row: Row) -> None:
+    """With an unknown batch the shapes and dtypes are the real ones but for it."""
+    subject = Subject(row)
+    (unknown,) = jax.export.symbolic_shape("b")
+    expected = [
+        (tuple("b" if n == BATCH else str(n) for n in shape), dtype)
+        for shape, dtype in subject.shapes(BATCH)
+    ]
+    found = [
+        (tuple(map(str, shape)), dtype) for shape, dtype in subject.shapes(unknown)
+    ]
+    assert found == expected, f"symbolic: expected {expected}; got {found}"
+
+
+def check_small(row: Row) -> None:
+    """A batch of one and an empty one: finite numbers, in the shapes of others."""
+    batches = [(1, 0)] if row.kind == "optimizer" else [(1,), (0,)]
+    subjects = [Subject(row, batches=some) for some in batches]
+    shapes = [_small_shapes(row, some) for some in batches]
+    recorded = [_recorded(subject, 0) for subject in subjects]  # all one program
+    for subject, expected, parts in zip(subjects, shapes, recorded, strict=True):
+        batch, (outputs, gradients, _) = subject.batches, parts
+        for part in (*outputs, *gradients, *subject.variables):
+            value = part.numpy()
+            assert np.isfinite(value).all(), f"batch of {batch}: {value}"
+        found = [part.shape for part in outputs]
+        assert found == expected, f"batch of {batch}: not {expected} but {found}"
+        total = sum(np.sum(part.numpy()) for part in outputs)
+        is_mean = row.kind in ("loss", "regularizer") and batch == (0,)
+        assert not (is_mean and total), f"batch of {batch}: {total} instead of 0"
+
+
+@in_float64
+def check_config(row: Row) -> None:
+    """An object made from the config, through JSON, computes the same."""
+    subject = Subject(row, "float64")
+    config = registry.serialize(subject.thing)
+    missing = set(accepted_arguments(row.cls)) - set(config["config"])
+    left = [n for n in missing if getattr(subject.thing, n, None) is not None]
+    assert not left, f"config: without {left}"
+    again = registry.deserialize(row.kind, json.loads(json.dumps(config)))
+    assert type(again) is row.cls, f"config: made a {type(again).__name__}"
+    found = registry.serialize(again)
+    assert found == config, f"config: {config} is read as {found}"
+    outputs, _ = _step(Subject(row, "float64", thing=again), 0)
+    for number, expected in enumerate(_step(subject, 0)[0]):
+        _close(f"config: output {number}", outputs[number], expected)
+
+
+def _check_steps(row: Row) -> None:
+    """A step with the tape's gradients is one with those of `jax.grad`."""
+    mine, theirs = Subject(row, "float64"), Subject(row, "float64")
+    places = mine.arrays(turn=2)
+
+    def target(values: Sequence[Any]) -> Any:
+        pairs = zip(values, places, strict=True)
+        return jt.add_n([jt.reduce_sum((v - w) ** 2) for v, w in pairs])
+
+    pure = jax.jit(jax.grad(lambda values: target(values)._array()))
+    for turn in range(TURNS):
+        exact = pure([variable.numpy() for variable in theirs.updated])
+        expected = theirs(*map(jt.constant, exact))
+        with jt.GradientTape() as tape:
+            value = target(mine.updated)
+        found = mine(*tape.gradient(value, mine.updated))
+        for number, (a, b) in enumerate(zip(found, expected, strict=True)):
+            _close(f"tape: variable {number} in step {turn}", a, b)
+
+
+def _history(row: Row, execution: str) -> dict[str, Any]:
+    """All numbers of a few calls in one way of execution."""
+    before = jt.config.switches.execution
+    jt.config.execution(execution)
+    try:
+        subject = Subject(row, "float64")
+        history = {}
+        for turn in range(TURNS):
+            outputs, gradients = _step(subject, turn)
+            for what, parts in (("output", outputs), ("gradient", gradients)):
+                for number, part in enumerate(parts):
+                    history[f"{what} {number} of call {turn}"] = part
+        for number, variable in enumerate(subject.variables):
+            history[f"variable {number}"] = variable.numpy()
+        return history
+    finally:
+        jt.config.execution(before)
+
+
+def _step(subject: Subject, turn: int) -> tuple[list, list]:
+    """Outputs and gradients of a call as arrays."""
+    outputs, gradients, total = _recorded(subject, turn)
+    if total is not None:
+        total.numpy()  # held, as in `_exact_at`, for the same program
+    return [part.numpy() for part in outputs], [part.numpy() for part in gradients]
+
+
+@functools.cache
+def _exact(row: Row) -> tuple[float, list[np.ndarray]]:
+    """The weighed sum of a call in float64 and its gradients."""
+    return _exact_at(row, ())
+
+
+def _exact_at(row: Row, moved: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
+    _, gradients, total = recorded = _recorded(Subject(row, "float64"), 0, moved)
+    assert len(recorded) == 3  # holds the outputs, as in `_step`
+    return float(total), [part.numpy() for part in gradients]
+
+
+def _recorded(
+    subject: Subject, turn: int, moved: Sequence[np.ndarray] = ()
+) -> tuple[list, list, Any]:
+    """Outputs of a call, gradients and weighed sum, not read yet.
+
+    Args:
+        subject: What is called.
+        turn: Which inputs it is called on.
+        moved: What is added to the inputs and weights that gradients reach.
+    """
+    row, arrays = subject.row, subject.arrays(turn)
+    if row.kind == "optimizer":
+        return subject(*map(jt.constant, arrays)), [], None
+    places = row.positions()
+    if moved:
+        for place, step in zip(places, moved, strict=False):
+            arrays[place] = arrays[place] + step
+        for variable, step in zip(subject.trained, moved[len(places) :], strict=True):
+            variable.assign(variable.numpy() + step)
+    inputs = [jt.constant(array) for array in arrays]
+    watched = [inputs[place] for place in places]
+    with jt.GradientTape() as tape:
+        tape.watch(watched)
+        outputs = subject(*inputs)
+        total = _weighed(outputs)
+    return outputs, tape.gradient(total, [*watched, *subject.trained]), total
+
+
+def _weighed(outputs: Sequence[Any]) -> Any:
+    """A sum of all entries of float outputs, each with a weight of its own."""
+    parts = []
+    for number, part in enumerate(outputs):
+        if is_float(part):
+            rng = np.random.default_rng(number)
+            weights = rng.uniform(0.5, 1.5, part.shape).astype(part.dtype)
+            parts.append(jt.reduce_sum(part * weights))
+    return jt.add_n(parts)
+
+
+def _small_shapes(row: Row, batches: Sequence[int]) -> list[tuple[int, ...]]:
+    """The shapes of a call's outputs with the batch replaced."""
+    if row.kind == "optimizer":
+        shapes = [array.shape for array in row.arrays()]
+    else:
+        shapes = [shape for shape, _ in Subject(row).shapes(BATCH)]
+    return [
+        tuple(batch if n == BATCH else n for n in shape)
+        for batch in batches
+        for shape in shapes
+    ]
+
+
+def _close(what: str, found: Any, expected: Any) -> None:
+    """Equal but for float64's rounding, which grows with the largest entry."""
+    expected = np.asarray(expected)
+    size = max(1.0, float(np.max(np.abs(expected), initial=0)))
+    np.testing.assert_allclose(
+        *(np.asarray(found), expected),
+        rtol=0,
+        atol=TOLERANCE["float64"] * size,
+        err_msg=what,
+        strict=True,
+    )
