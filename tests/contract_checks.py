@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxtape as jt
@@ -72,14 +73,15 @@ def check_tape(row: Row) -> None:
     subject, arrays = Subject(row, "float64"), row.arrays("float64")
     places = row.positions()
 
-    def pure(*moved: jax.Array) -> jax.Array:
+    def pure(moved: list[jax.Array]) -> jax.Array:
         inputs: list[Any] = list(arrays)
         for place, value in zip(places, moved, strict=True):
             inputs[place] = value
-        return _weighed(subject(*inputs))._array()
+        outputs = _floats(subject(*inputs))
+        pairs = zip(outputs, _weights(outputs), strict=True)
+        return sum(jnp.sum(part._array() * w) for part, w in pairs)
 
-    by = tuple(range(len(places)))
-    expected = jax.jit(jax.grad(pure, by))(*(arrays[place] for place in places))
+    expected = jax.jit(jax.grad(pure))([arrays[place] for place in places])
     for place, found, exact in zip(places, _exact(row)[1], expected, strict=False):
         _close(f"tape: gradient of input {place}", found, exact)
     return None
@@ -106,11 +108,12 @@ def check_half(row: Row) -> None:
     if row.kind == "optimizer":
         subject = Subject(row, *HALF)
         expected = [array.dtype.name for array in subject.arrays()]
-        found = [part.dtype.name for part in _recorded(subject, 0)[0]]
+        ((outputs, _),) = _recorded([subject])
+        found = [part.dtype.name for part in outputs]
         assert found == expected, f"half: variables were {expected}, are {found}"
         return
-    for dtype in HALF:
-        outputs, gradients, _ = _recorded(Subject(row, dtype), 0)  # none is computed
+    recorded = _recorded([Subject(row, dtype) for dtype in HALF])  # never computed
+    for dtype, (outputs, gradients) in zip(HALF, recorded, strict=True):
         for what, parts in (("output", outputs), ("gradient", gradients)):
             for number, part in enumerate(parts):
                 found = part.dtype.name
@@ -136,9 +139,9 @@ def check_small(row: Row) -> None:
     batches = [(1, 0)] if row.kind == "optimizer" else [(1,), (0,)]
     subjects = [Subject(row, batches=some) for some in batches]
     shapes = [_small_shapes(row, some) for some in batches]
-    recorded = [_recorded(subject, 0) for subject in subjects]  # all one program
+    recorded = _recorded(subjects)  # one program
     for subject, expected, parts in zip(subjects, shapes, recorded, strict=True):
-        batch, (outputs, gradients, _) = subject.batches, parts
+        batch, (outputs, gradients) = subject.batches, parts
         for part in (*outputs, *gradients, *subject.variables):
             value = part.numpy()
             assert np.isfinite(value).all(), f"batch of {batch}: {value}"
@@ -207,61 +210,60 @@ def _history(row: Row, execution: str) -> dict[str, Any]:
 
 def _step(subject: Subject, turn: int) -> tuple[list, list]:
     """Outputs and gradients of a call as arrays."""
-    outputs, gradients, total = _recorded(subject, turn)
-    if total is not None:
-        total.numpy()  # held, as in `_exact_at`, for the same program
+    ((outputs, gradients),) = _recorded([subject], turn)
     return [part.numpy() for part in outputs], [part.numpy() for part in gradients]
 
 
 @functools.cache
 def _exact(row: Row) -> tuple[float, list[np.ndarray]]:
-    """The weighed sum of a call in float64 and its gradients."""
+    """The weighed sum of a call's outputs in float64, and its gradients."""
     return _exact_at(row, ())
 
 
 def _exact_at(row: Row, moved: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
-    _, gradients, total = recorded = _recorded(Subject(row, "float64"), 0, moved)
-    assert len(recorded) == 3  # holds the outputs, as in `_step`
-    return float(total), [part.numpy() for part in gradients]
+    subject = Subject(row, "float64")
+    outputs, gradients = _step(subject.moved(moved), 0)
+    outputs = _floats(outputs)
+    pairs = zip(outputs, _weights(outputs), strict=True)
+    return sum(float(np.sum(part * w)) for part, w in pairs), gradients
 
 
-def _recorded(
-    subject: Subject, turn: int, moved: Sequence[np.ndarray] = ()
-) -> tuple[list, list, Any]:
-    """Outputs of a call, gradients and weighed sum, not read yet.
+def _recorded(subjects: Sequence[Subject], turn: int = 0) -> list[tuple[list, list]]:
+    """Outputs of a call of each subject, and their gradients, not read yet.
 
-    Args:
-        subject: What is called.
-        turn: Which inputs it is called on.
-        moved: What is added to the inputs and weights that gradients reach.
+    The gradients are of the sum of all outputs, each entry times its weight, by the
+    float inputs and the weights of the object.
     """
-    row, arrays = subject.row, subject.arrays(turn)
-    if row.kind == "optimizer":
-        return subject(*map(jt.constant, arrays)), [], None
-    places = row.positions()
-    if moved:
-        for place, step in zip(places, moved, strict=False):
-            arrays[place] = arrays[place] + step
-        for variable, step in zip(subject.trained, moved[len(places) :], strict=True):
-            variable.assign(variable.numpy() + step)
-    inputs = [jt.constant(array) for array in arrays]
-    watched = [inputs[place] for place in places]
+    inputs = [list(map(jt.constant, subject.arrays(turn))) for subject in subjects]
+    kind = subjects[0].row.kind
+    if kind == "optimizer":
+        return [(s(*given), []) for s, given in zip(subjects, inputs, strict=True)]
+    sources = [
+        [*(given[place] for place in subject.row.positions()), *subject.trained]
+        for subject, given in zip(subjects, inputs, strict=True)
+    ]
     with jt.GradientTape() as tape:
-        tape.watch(watched)
-        outputs = subject(*inputs)
-        total = _weighed(outputs)
-    return outputs, tape.gradient(total, [*watched, *subject.trained]), total
+        tape.watch(sources)
+        outputs = [s(*given) for s, given in zip(subjects, inputs, strict=True)]
+    targets = [part for parts in outputs for part in _floats(parts)]
+    gradients = tape.gradient(
+        targets, sources, list(map(jt.constant, _weights(targets)))
+    )
+    return list(zip(outputs, gradients, strict=True))
 
 
-def _weighed(outputs: Sequence[Any]) -> Any:
-    """A sum of all entries of float outputs, each with a weight of its own."""
-    parts = []
-    for number, part in enumerate(outputs):
-        if is_float(part):
-            rng = np.random.default_rng(number)
-            weights = rng.uniform(0.5, 1.5, part.shape).astype(part.dtype)
-            parts.append(jt.reduce_sum(part * weights))
-    return jt.add_n(parts)
+def _floats(outputs: Sequence[Any]) -> list[Any]:
+    return [part for part in outputs if is_float(part)]
+
+
+def _weights(outputs: Sequence[Any]) -> list[np.ndarray]:
+    """A factor for each entry of the outputs."""
+    return [
+        np.asarray(
+            np.random.default_rng(part.ndim).uniform(0.5, 1.5, part.shape), part.dtype
+        )
+        for part in outputs
+    ]
 
 
 def _small_shapes(row: Row, batches: Sequence[int]) -> list[tuple[int, ...]]:

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxtape as jt
-from jaxtape.framework import layer as layer_file
 from jaxtape.framework.recording.compiling import log
 from tests.op_rows.row import Input, cast_floats, within
 
@@ -119,6 +118,7 @@ class Subject:
         log.loops.clear()  # rows share the lines of the checks, but are no loop
         self.row, self.batches = row, batches
         self.dtypes = dtypes or ("float32",)
+        self._steps: Sequence[np.ndarray] = ()
         jt.random.set_seed(0)
         self.thing = row.make(self.dtypes[0]) if thing is None else thing
         self.updated: list[Any] = []
@@ -127,19 +127,30 @@ class Subject:
             self.updated = [jt.Variable(s, name=f"v{n}") for n, s in enumerate(starts)]
             self.thing.build(self.updated)
         elif row.kind == "layer":
-            with mock.patch.object(layer_file, "Variable", _zeros):
+            with mock.patch.object(jt.Layer, "add_weight", _add_zeros):
                 self.shapes(*batches)
             fill(self.thing.variables)
         jt.random.set_seed(1)
 
     def arrays(self, turn: int = 0) -> list[np.ndarray]:
         """What it is called on; another turn has other values."""
-        return [
+        made = [
             array
             for dtype in self.dtypes
             for batch in self.batches
             for array in self.row.arrays(dtype, batch, turn)
         ]
+        for place, step in zip(self.row.positions(), self._steps, strict=False):
+            made[place] = made[place] + step
+        return made
+
+    def moved(self, steps: Sequence[np.ndarray]) -> "Subject":
+        """The same, its inputs and weights moved where a gradient reaches them."""
+        self._steps = steps
+        inner = steps[len(self.row.positions()) :]
+        for variable, step in zip(self.trained, inner, strict=False):
+            variable.assign(variable.numpy() + step)
+        return self
 
     @property
     def variables(self) -> list[Any]:
@@ -155,7 +166,7 @@ class Subject:
         """The outputs, as a list of Tensors; an optimizer's are what it updated."""
         if self.row.kind == "optimizer":
             self.thing.apply_gradients(list(zip(inputs, self.updated, strict=True)))
-            return [variable.read_value() for variable in self.updated]
+            return list(self.updated)
         args, options = self.row.arguments_of(inputs)
         return leaves(self.thing(*args, **options | changed))
 
@@ -197,13 +208,21 @@ def is_float(value: Any) -> bool:
     return bool(jnp.issubdtype(value.dtype, jnp.floating))
 
 
-def _zeros(value: Callable, **options: Any) -> Any:
-    """A variable of zeros in the shape of what would have been drawn.
+_add_weight = jt.Layer.add_weight
+
+
+def _add_zeros(
+    layer: jt.Layer,
+    shape: Sequence[int] = (),
+    initializer: Any = None,
+    *args: Any,
+    **options: Any,
+) -> Any:
+    """`add_weight` with zeros from the host.
 
     Drawing first values would take most of the time of these tests.
     """
-    shape = jax.eval_shape(lambda: jt.convert_to_tensor(value())._array()).shape
-    return jt.Variable(np.zeros(shape, options["dtype"]), **options)
+    return _add_weight(layer, shape, np.zeros, *args, **options)
 
 
 def _parts(call: dict[str, Any]) -> list[Any]:

@@ -24,7 +24,7 @@ P, P2 = within(0.1, 0.8, 7, 4), within(0.15, 0.85, 7, 4)
 """Numbers in (0, 1): targets and predicted probabilities."""
 CLASSES = given(np.arange(7) % 4)
 X, Y = real(7, 4), within(-1.71, 2.17, 7, 4)
-WEIGHTS = (real(7, 3), real(7), real(7, 5, 2))
+WEIGHTS = (real(7, 3), real(7))
 
 
 @jt.saving.register_keras_serializable()
