@@ -198,6 +198,7 @@ from .framework.ops import zeros as zeros
 from .framework.ops import zeros_like as zeros_like
 from .framework.recomputation import recompute_grad as recompute_grad
 from .framework.recording.tensor import Tensor as Tensor
+from .framework.saving import load_model as load_model
 from .framework.scanning import foldl as foldl
 from .framework.scanning import foldr as foldr
 from .framework.scanning import scan as scan

@@ -196,6 +196,7 @@ class Layer(Module):
         with execution.detached():
             self.build(shape)
         self.built = True
+        self.__dict__["_built_shape"] = shape
         if not self.trainable:
             self.trainable = False
 

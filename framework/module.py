@@ -160,7 +160,16 @@ class Module:
         functional model by their names, where these are automatic by their class and
         a number that counts within the model.
         """
-        return _paths_below(self)
+        return {
+            path: part
+            for path, part in _paths_below(self)
+            if isinstance(part, Variable)
+        }
+
+    def modules_by_path(self) -> dict[str, "Module"]:
+        """This module by the path "", and all in it by theirs, an outer one first."""
+        inner = _paths_below(self)
+        return {"": self} | {p: part for p, part in inner if isinstance(part, Module)}
 
     def _named_members(self) -> Iterator[tuple[str, Any]]:
         """The variables and modules directly in this one, each with its name here."""
@@ -283,25 +292,27 @@ def _own(module: Module) -> Iterator[Any]:
             yield from _members(value)
 
 
-def _paths_below(root: Module) -> dict[str, Variable]:
-    paths: dict[str, Variable] = {}
+def _paths_below(root: Module) -> Iterator[tuple[str, Any]]:
+    """Yields variables and modules, each once, with the path to it."""
     seen = {id(root)}
-    stack = [("", root)]
+    stack: list[tuple[str, Module]] = [("", root)]
     while stack:  # without recursion, for deep models
-        place, module = stack.pop()
+        path, module = stack.pop()
+        if module is not root:
+            yield path, module
+        place = path + "/" if path else ""
         names: dict[str, int] = {}
         parts = []
         for name, member in module._named_members():
             if id(member) in seen:
                 continue
             seen.add(id(member))
-            path = place + _numbered(name, names)
+            found = place + _numbered(name, names)
             if isinstance(member, Variable):
-                paths[path] = member
+                yield found, member
             else:
-                parts.append((path + "/", member))
+                parts.append((found, member))
         stack.extend(reversed(parts))
-    return paths
 
 
 def _numbered(name: str, counts: dict[str, int]) -> str:

@@ -28,6 +28,7 @@ _KINDS: dict[str, dict[str, Any]] = {
         "metric",
         "optimizer",
         "regularizer",
+        "schedule",
     )
 }
 _SEPARATOR = ">"

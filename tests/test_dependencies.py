@@ -68,6 +68,13 @@ ORDER = {
         ("debug",),
         ("faces",),
     ),
+    "framework.saving": (
+        ("disk", "strict_json"),
+        ("tensor_file", "document"),
+        ("matching", "state", "directory"),
+        ("saved_model",),
+        ("weights",),
+    ),
     "framework.ops": (
         ("conversion",),
         ("elementwise", "reductions", "shaping", "joining", "creation", "indexing"),
@@ -108,7 +115,7 @@ EXCEPTIONS = {
 }
 
 # Third-party packages: imported at the top of a file, or only inside a function.
-REQUIRED = {"jax", "numpy", "optax", "tqdm"}
+REQUIRED = {"jax", "numpy", "optax", "safetensors", "tqdm"}
 OPTIONAL = {"matplotlib", "pandas", "sklearn", "tensorboardX", "tensorflow", "torch"}
 
 PRIVATE_JAX = ("jax._src", "jax.core", "jax.interpreters", "jaxlib")

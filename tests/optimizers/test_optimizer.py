@@ -244,15 +244,23 @@ def test_a_config_holds_the_settings_of_the_moment():
     }
 
 
-def test_a_schedule_has_no_config_and_says_what_to_do():
-    def halved(step):
-        return 0.5**step
-
-    optimizer = jt.optimizers.Adam(halved)
-    with pytest.raises(ValueError, match=r"`learning_rate` of Adam .*halved.*Assign"):
+def test_a_schedule_without_a_name_has_no_config_and_says_what_to_do():
+    optimizer = jt.optimizers.Adam(lambda step: 0.5**step)
+    with pytest.raises(ValueError, match=r"of Adam is a function.*lambda.*= 0\.01"):
         optimizer.get_config()
     optimizer.learning_rate = 0.5
     assert optimizer.get_config()["learning_rate"] == 0.5
+
+
+def test_a_schedule_is_written_by_its_name():
+    def halved(step):
+        return 0.5**step
+
+    config = jt.optimizers.SGD(halved).get_config()
+    with jt.saving.custom_object_scope({"halved": halved}):
+        again = jt.optimizers.SGD.from_config(config)
+    assert config["learning_rate"] == "halved"
+    assert float(again.learning_rate) == 1.0
 
 
 def test_an_argument_that_is_no_attribute_is_named():
