@@ -5,8 +5,10 @@ A check raises an `AssertionError` that begins with what is broken;
 float64, which tells a wrong number from rounding, and by as few programs as possible.
 """
 
+import copy
 import functools
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +21,7 @@ from jaxtape.framework import registry
 from jaxtape.framework.module import accepted_arguments
 from tests.compile_counter import count_compiles
 from tests.conftest import TOLERANCE
-from tests.contract_row import BATCH, Row, Subject, is_float
+from tests.contract_row import BATCH, Row, Subject, is_float, zeros_for_weights
 
 HALF = ("float16", "bfloat16")
 TURNS = 3
@@ -169,6 +171,37 @@ def check_config(row: Row) -> None:
         _close(f"config: output {number}", outputs[number], expected)
 
 
+@jt.saving.register_keras_serializable("contracts")
+class Holder(jt.Model):
+    """A model around a layer of a row, or around what an optimizer updates."""
+
+    def __init__(self, part: Any = None, shapes: Sequence[Sequence[int]] = ()) -> None:
+        super().__init__()
+        self.part, self.shapes = part, shapes
+        self.updated = [jt.Variable(np.zeros(shape)) for shape in shapes]
+
+
+@in_float64
+def check_saving(row: Row) -> None:
+    """What is loaded from disk goes on as what was saved."""
+    subject = Subject(row, "float64")
+    model = Holder(None if subject.updated else subject.thing)
+    if subject.updated:
+        model.shapes = [list(variable.shape) for variable in subject.updated]
+        model.updated, model.optimizer = subject.updated, subject.thing
+    _step(subject, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder)
+        given = row.make() if "config" in row.refuses else None
+        expected = _all_numbers(subject, 1)
+        with zeros_for_weights():
+            again = jt.load_model(folder, optimizer=given)
+    other = copy.copy(subject)
+    other.thing, other.updated = again.part or again.optimizer, again.updated
+    for what, found in _all_numbers(other, 1).items():
+        _close(f"saving: {what}", found, expected[what])
+
+
 def _check_steps(row: Row) -> None:
     """A step with the tape's gradients is one with those of `jax.grad`."""
     mine, theirs = Subject(row, "float64"), Subject(row, "float64")
@@ -195,17 +228,26 @@ def _history(row: Row, execution: str) -> dict[str, Any]:
     jt.config.execution(execution)
     try:
         subject = Subject(row, "float64")
-        history = {}
-        for turn in range(TURNS):
-            outputs, gradients = _step(subject, turn)
-            for what, parts in (("output", outputs), ("gradient", gradients)):
-                for number, part in enumerate(parts):
-                    history[f"{what} {number} of call {turn}"] = part
-        for number, variable in enumerate(subject.variables):
-            history[f"variable {number}"] = variable.numpy()
-        return history
+        calls = [_all_numbers(subject, turn) for turn in range(TURNS)]
     finally:
         jt.config.execution(before)
+    return {
+        f"{what} after call {turn}": value
+        for turn, found in enumerate(calls)
+        for what, value in found.items()
+    }
+
+
+def _all_numbers(subject: Subject, turn: int) -> dict[str, np.ndarray]:
+    """Outputs, gradients and variables after a call, each by a name."""
+    outputs, gradients = _step(subject, turn)
+    variables = [variable.numpy() for variable in subject.variables]
+    named = {"output": outputs, "gradient": gradients, "variable": variables}
+    return {
+        f"{what} {number}": part
+        for what, parts in named.items()
+        for number, part in enumerate(parts)
+    }
 
 
 def _step(subject: Subject, turn: int) -> tuple[list, list]:

@@ -1,8 +1,9 @@
 """What a row of `tests/contracts.py` says, and what is made of it for a contract."""
 
+import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -127,7 +128,7 @@ class Subject:
             self.updated = [jt.Variable(s, name=f"v{n}") for n, s in enumerate(starts)]
             self.thing.build(self.updated)
         elif row.kind == "layer":
-            with mock.patch.object(jt.Layer, "add_weight", _add_zeros):
+            with zeros_for_weights():
                 self.shapes(*batches)
             fill(self.thing.variables)
         jt.random.set_seed(1)
@@ -199,6 +200,27 @@ def fill(variables: Sequence[Any]) -> None:
             variable.assign(spaced.make(place, variable.shape).astype(variable.dtype))
 
 
+@contextlib.contextmanager
+def zeros_for_weights() -> Iterator[None]:
+    """Let weights start at zeros from the host.
+
+    Drawing them would take most of the time of these tests.
+    """
+    add_weight = jt.Layer.add_weight
+
+    def add_zeros(
+        layer: jt.Layer,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        *args: Any,
+        **options: Any,
+    ) -> Any:
+        return add_weight(layer, shape, np.zeros, *args, **options)
+
+    with mock.patch.object(jt.Layer, "add_weight", add_zeros):
+        yield
+
+
 def leaves(results: Any) -> list[Any]:
     """One result or several, nested in any way, as a list of Tensors."""
     return jax.tree.leaves(results, is_leaf=lambda part: isinstance(part, jt.Tensor))
@@ -206,23 +228,6 @@ def leaves(results: Any) -> list[Any]:
 
 def is_float(value: Any) -> bool:
     return bool(jnp.issubdtype(value.dtype, jnp.floating))
-
-
-_add_weight = jt.Layer.add_weight
-
-
-def _add_zeros(
-    layer: jt.Layer,
-    shape: Sequence[int] = (),
-    initializer: Any = None,
-    *args: Any,
-    **options: Any,
-) -> Any:
-    """`add_weight` with zeros from the host.
-
-    Drawing first values would take most of the time of these tests.
-    """
-    return _add_weight(layer, shape, np.zeros, *args, **options)
 
 
 def _parts(call: dict[str, Any]) -> list[Any]:

@@ -84,6 +84,12 @@ def test_an_object_made_from_the_config_computes_the_same(row):
         checks.check_config(row)
 
 
+@of_kinds("layer", "optimizer")  # losses and regularizers are saved with these
+@pytest.mark.filterwarnings("ignore:Optax")  # its settings have to be given again
+def test_what_is_loaded_goes_on_as_what_was_saved(row):
+    checks.check_saving(row)
+
+
 def test_every_class_has_a_row():
     known = {row.cls for row in ROWS}
     assert not [cls for cls in final_classes(*MODULES) if cls not in known]
