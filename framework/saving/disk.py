@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from ..errors import FileAccessError
+from ..errors import FileAccessError, MissingFileError
 
 if sys.platform == "win32":
     import msvcrt
@@ -155,7 +155,7 @@ def telling(action: str, afterwards: str) -> Iterator[None]:
     """
     try:
         yield
-    except FileAccessError:
+    except (FileAccessError, MissingFileError):
         raise
     except OSError as error:
         why = _REASONS.get(error.errno or 0, error.strerror or str(error))
