@@ -108,18 +108,28 @@ def check_derivative(row: Row) -> None:
 def check_half(row: Row) -> None:
     """In half precision outputs, gradients and weights keep their dtypes."""
     if row.kind == "optimizer":
-        subject = Subject(row, *HALF)
-        expected = [array.dtype.name for array in subject.arrays()]
-        ((outputs, _),) = _recorded([subject])
-        found = [part.dtype.name for part in outputs]
-        assert found == expected, f"half: variables were {expected}, are {found}"
-        return
+        return _check_half_steps(row)
     recorded = _recorded([Subject(row, dtype) for dtype in HALF])  # never computed
     for dtype, (outputs, gradients) in zip(HALF, recorded, strict=True):
         for what, parts in (("output", outputs), ("gradient", gradients)):
             for number, part in enumerate(parts):
                 found = part.dtype.name
                 assert found == dtype, f"half: {what} {number} of {dtype} is {found}"
+    return None
+
+
+def _check_half_steps(row: Row) -> None:
+    """Variables in half precision keep it, and take the steps that others take."""
+    subject, other = Subject(row, *HALF), Subject(row, *("float32" for _ in HALF))
+    for turn in range(TURNS):
+        found = subject(*map(jt.constant, subject.arrays(turn)))
+        expected = other(*map(jt.constant, other.arrays(turn)))
+    for start, mine, theirs in zip(subject.arrays(), found, expected, strict=True):
+        dtype, values = start.dtype.name, mine.numpy().astype("float32")
+        assert mine.dtype == dtype, f"half: a variable of {dtype} is {mine.dtype}"
+        _close(
+            f"half: steps in {dtype}", values, theirs.numpy(), TURNS * TOLERANCE[dtype]
+        )
 
 
 def check_symbolic(row: Row) -> None:
@@ -321,14 +331,16 @@ def _small_shapes(row: Row, batches: Sequence[int]) -> list[tuple[int, ...]]:
     ]
 
 
-def _close(what: str, found: Any, expected: Any) -> None:
-    """Equal but for float64's rounding, which grows with the largest entry."""
+def _close(
+    what: str, found: Any, expected: Any, tolerance: float = TOLERANCE["float64"]
+) -> None:
+    """Equal but for rounding, by default float64's; it grows with the largest entry."""
     expected = np.asarray(expected)
     size = max(1.0, float(np.max(np.abs(expected), initial=0)))
     np.testing.assert_allclose(
         *(np.asarray(found), expected),
         rtol=0,
-        atol=TOLERANCE["float64"] * size,
+        atol=tolerance * size,
         err_msg=what,
         strict=True,
     )

@@ -69,10 +69,10 @@ LOSSES = [
     loss(losses.SparseCategoricalCrossentropy, CLASSES, P, ignore_class=1, _way="of p"),
 ]
 OPTIMIZERS = [
-    optimizer(optimizers.Adam, *WEIGHTS, learning_rate=0.02, beta_1=0.8, amsgrad=True),
+    optimizer(optimizers.Adam, *WEIGHTS, learning_rate=0.3, beta_1=0.8, amsgrad=True),
     optimizer(
         *(optimizers.Optax, *WEIGHTS),
-        transformation=optax.adam(0.02),
+        transformation=optax.adam(0.3),
         _refuses={"config": "Optax.* has no config"},
     ),
     optimizer(optimizers.SGD, *WEIGHTS, learning_rate=0.2, clipnorm=0.5, _way="plain"),
