@@ -27,6 +27,14 @@ class WatchError(ArgumentTypeError, ValueError):
     """Something was watched that is neither Tensor nor Variable."""
 
 
+class SymbolicError(ArgumentTypeError, ValueError):
+    """The value of a symbolic tensor was asked for; only a model computes it."""
+
+
+class NotBuiltError(JaxtapeError, AttributeError, ValueError):
+    """Something was asked of a layer that it has only after it was built or called."""
+
+
 class OutOfRangeError(JaxtapeError, IndexError):
     """An integer index lies outside its axis; JAX would clamp it silently."""
 

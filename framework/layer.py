@@ -5,23 +5,46 @@ import inspect
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
-from . import configs, initializers, registry
-from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from . import configs, initializers, registry, symbolic
+from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
-from .recording.node import Handle, current
+from .recording.node import Handle, SymbolicInput, current
 from .recording.op import ArrayClass
 from .recording.site import layer_calls
 from .recording.tensor import Tensor, TensorLike, convert, from_array
+from .symbolic import SymbolicTensor, known_shape
 from .variable import Variable
 
 _numbers = itertools.count(1)
+
+
+class Steps(list):
+    """Where a layer is called in models; a copy of the layer is called nowhere yet."""
+
+    def __reduce__(self) -> tuple:
+        return (Steps, ())
+
+
+class Derived:
+    """An attribute that is found when it is asked for.
+
+    Unlike a property, it gives way to an attribute of its name that a user sets:
+    `self.output = Dense(1)`.
+    """
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self._find = find
+        self.__doc__ = find.__doc__
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        return self if owner is None else self._find(owner)
 
 
 class _Call:
@@ -134,7 +157,10 @@ class Layer(Module):
                         f"{type(self).__name__}('{self.name}') was called on None. "
                         "Does the layer or function before it return its result?"
                     )
-                args = (*map(_convert_inputs, args),)
+                try:
+                    args = (*map(_convert_inputs, args),)
+                except SymbolicInput:
+                    return self._call_symbolically(args, options)
                 break
         if not self.built:
             self._build_once(args)
@@ -163,6 +189,64 @@ class Layer(Module):
             execution.run(current())
         return outputs
 
+    def _call_symbolically(self, args: tuple, options: dict) -> Any:
+        """A step of a model that is put together, with symbolic results."""
+
+        def called(*args: Any, **options: Any) -> Any:
+            outer = _running.call, _running.training
+            _running.call, _running.training = _Call(), None
+            _running.call.is_latest = False  # losses added in it are nobody's
+            try:
+                return self(*args, **options)
+            finally:
+                _running.call, _running.training = outer
+
+        result = symbolic.call(called, self.name, args, options, self)
+        first = jax.tree.leaves(result, is_leaf=_is_handle)[:1]
+        self._note_steps(tensor._step for tensor in first)
+        return result
+
+    def _note_steps(self, steps: Iterable[symbolic.Step]) -> None:
+        """Remember the steps of models in which this layer is called."""
+        self.__dict__.setdefault("_steps", Steps()).extend(steps)
+
+    def _first_step(self, what: str) -> symbolic.Step:
+        steps = self.__dict__.get("_steps")
+        if not steps:
+            raise NotBuiltError(
+                f"{type(self).__name__}('{self.name}') has no {what}: it was not "
+                "called on a symbolic tensor yet. Call it on jt.Input(shape=...)."
+            )
+        return steps[0]
+
+    def _find_input(self) -> Any:
+        """The symbolic tensor that the layer was called on first, or a list of them."""
+        inputs = self._first_step("input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    def _find_output(self) -> Any:
+        """The symbolic result of the layer's first call on symbolic tensors."""
+        return self._first_step("output").result
+
+    input = Derived(_find_input)
+    output = Derived(_find_output)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the outputs for inputs of a shape; `None` where not known.
+
+        Makes the weights if there are none.
+        """
+        shapes, tree = jax.tree.flatten(input_shape, is_leaf=is_shape)
+        kinds = [symbolic.symbolic_type(shape, self.dtype) for shape in shapes]
+
+        def called(inputs: Sequence[Any]) -> Any:
+            return self(jax.tree.unflatten(tree, inputs))
+
+        what = f"{type(self).__name__}('{self.name}')"
+        types, outputs = symbolic.infer(called, kinds, what)
+        found = [known_shape(kind.shape) for kind in types]
+        return jax.tree.unflatten(outputs, found)
+
     def _start_call(self) -> None:
         """Note an outermost call; losses added in the one before count no longer."""
         before = self.__dict__.get("_last_call")
@@ -183,10 +267,7 @@ class Layer(Module):
         _running.training = given
 
     def _build_once(self, inputs: Sequence[Any]) -> None:
-        shapes = [
-            jax.tree.map(lambda x: x.shape, value, is_leaf=_is_handle)
-            for value in inputs
-        ]
+        shapes = [*map(_shapes, inputs)]
         if shapes:
             self._build_for(shapes[0])
         else:
@@ -195,8 +276,8 @@ class Layer(Module):
     def _build_for(self, shape: Any) -> None:
         with execution.detached():
             self.build(shape)
+        self.__dict__["_built_for"] = shape
         self.built = True
-        self.__dict__["_built_shape"] = shape
         if not self.trainable:
             self.trainable = False
 
@@ -247,7 +328,16 @@ class Layer(Module):
         return variable
 
     def add_loss(self, loss: TensorLike) -> None:
-        """Add a scalar to `losses`, until the outermost caller is called again."""
+        """Add a scalar to `losses`, until the outermost caller is called again.
+
+        Raises:
+            ArgumentTypeError: for a symbolic tensor.
+        """
+        if isinstance(loss, SymbolicTensor):
+            raise ArgumentTypeError(
+                f"add_loss() takes a value; got {loss!r}. Write a layer whose `call` "
+                "adds the loss, and call it on the symbolic tensors."
+            )
         inside = _running.call
         kept = [
             (call, earlier)
@@ -306,7 +396,17 @@ class Layer(Module):
         return configs.made_from(cls, config)
 
     def count_params(self) -> int:
-        """Number of elements in all variables."""
+        """Number of elements in all variables.
+
+        Raises:
+            NotBuiltError: if the weights were not made yet.
+        """
+        if not self.built and type(self).build is not Layer.build:
+            raise NotBuiltError(
+                f"{type(self).__name__}('{self.name}') has no weights to count yet: it "
+                "is not built. Call it on data, or layer.build((None, ...)) with the "
+                "shape of its inputs."
+            )
         return sum(variable.size for variable in self.variables)
 
     def get_weights(self) -> list[np.ndarray]:
@@ -341,6 +441,18 @@ class Layer(Module):
 
 
 layer_calls.add(Layer.__call__.__code__)
+
+
+def _shapes(value: Any) -> Any:
+    """The shapes of an argument, as `build` gets them."""
+    return jax.tree.map(lambda x: known_shape(x.shape), value, is_leaf=_is_handle)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a value is a shape, and not a list or dictionary of shapes."""
+    return isinstance(value, list | tuple) and all(
+        part is None or isinstance(part, int) for part in value
+    )
 
 
 @functools.cache
@@ -392,7 +504,11 @@ def _convert_inputs(value: Any) -> Any:
 
 
 def _convert_input(value: Any) -> Any:
-    if isinstance(value, Handle) or value is None:
+    if value.__class__ is Tensor or value is None:
+        return value
+    if isinstance(value, Handle):
+        if isinstance(value, SymbolicTensor):
+            raise SymbolicInput
         return value
     if isinstance(value, str):
         raise ArgumentTypeError(

@@ -363,7 +363,9 @@ def _places(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 # Variables that are noted here for another reason than being the module's own.
-_UNTRACKED = frozenset({"_frozen", "_known", "_optimizer", "_penalties", "_updates"})
+_UNTRACKED = frozenset(
+    {"_frozen", "_known", "_optimizer", "_penalties", "_steps", "_updates"}
+)
 
 
 def _variables_of(root: Module, seen: set[int]) -> Iterator[Variable]:

@@ -24,6 +24,7 @@ from .node import (
     Node,
     Recording,
     Segment,
+    SymbolicInput,
     begin,
     current,
     here,
@@ -38,6 +39,8 @@ make_pending: Callable[..., Any] = Handle
 """Makes the Tensor of a recorded result; `tensor` sets it."""
 make_value: Callable[..., Any] = Handle
 """Makes the Tensor of an array; `tensor` sets it."""
+call_symbolically: Callable[..., Any] = Handle
+"""Calls an op on tensors that stand for what models compute; `symbolic` sets it."""
 
 _reference = weakref.ref
 _bounds, _switches = config.bounds, config.switches
@@ -82,7 +85,10 @@ def call(
     if op.writes and recording.has_settled:
         run(recording)  # it holds an earlier value of the variable
         recording = current()
-    node = record(recording, op, inputs, options, frozen)
+    try:
+        node = record(recording, op, inputs, options, frozen)
+    except SymbolicInput:
+        return call_symbolically(op, inputs, options or {}, frozen)
     if node.tree is None:
         values = recording.values
         made: Any = make_pending(node.outputs[0], (recording, len(values)))

@@ -29,6 +29,10 @@ _MAX_NODES = 200_000
 _serials = itertools.count()
 
 
+class SymbolicInput(Exception):
+    """A call has an input that never has a value; see `framework/symbolic.py`."""
+
+
 class Handle:
     """Base of `Tensor` and `Variable`: a value, or the place where it is recorded.
 

@@ -690,6 +690,8 @@ def _index_number(value: int) -> Tensor:
 
 
 def _slice_part(part: slice, length: int, numbers: list) -> tuple:
+    if part.start is None and part.stop is None and part.step is None:
+        return ("all",)  # also where the length is not known
     start, stop, step = part.indices(length)
     size = len(range(start, stop, step))
     if size == length and step == 1:

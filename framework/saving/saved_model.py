@@ -79,9 +79,9 @@ def _described(model: Any, optimizer: Any) -> tuple[dict, dict[str, np.ndarray]]
         "jaxtape": __version__,
         "model": registry.serialize(model),
         "built": {
-            path: registry.serialize(_plain_shape(part.__dict__["_built_shape"]))
+            path: _written_build(part)
             for path, part in model.modules_by_path().items()
-            if getattr(part, "built", False) and "_built_shape" in part.__dict__
+            if getattr(part, "built", False)
         },
         "frozen": [
             path for path, part in model.modules_by_path().items() if not part.trainable
@@ -102,6 +102,13 @@ def _described(model: Any, optimizer: Any) -> tuple[dict, dict[str, np.ndarray]]
         arrays = matching.values_of(variables)
         content["random"], streams = state.of_random()
     return content, {**arrays, **streams}
+
+
+def _written_build(layer: Any) -> dict[str, Any]:
+    """What a layer was built for; nothing if it was built along with its parts."""
+    if "_built_for" not in layer.__dict__:
+        return {}
+    return {"shape": registry.serialize(_plain_shape(layer.__dict__["_built_for"]))}
 
 
 def _plain_shape(shape: Any) -> Any:
@@ -215,15 +222,19 @@ def _noting(place: str) -> Iterator[None]:
         raise
 
 
-def _build(model: Module, shapes: dict[str, Any]) -> None:
+def _build(model: Module, built: dict[str, Any]) -> None:
     """Make the weights of all layers that had some, an outer layer's first."""
     modules = model.modules_by_path()
-    for path, shape in shapes.items():
+    for path, row in built.items():
         if path not in modules:  # the layer around it has made it by now
             modules = model.modules_by_path()
         layer: Any = modules.get(path)
-        if layer is not None and not layer.built:
-            layer._build_for(registry.restored(shape))
+        if layer is None or layer.built:
+            continue
+        if "shape" in row:
+            layer._build_for(registry.restored(row["shape"]))
+        else:
+            layer.built = True
 
 
 def _freeze(model: Module, content: dict[str, Any]) -> None:
