@@ -9,10 +9,11 @@ import jax
 
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .recording.body import is_handle
-from .recording.node import Handle
+from .recording.execution import call
+from .recording.node import Handle, getter
 from .recording.signature import TensorType
 from .recording.tensor import cast
-from .symbolic import Step, SymbolicTensor, known_shape
+from .symbolic import OpCall, Step, SymbolicTensor, known_shape
 from .variable import Variable
 
 _KNOWN_TYPES = 256  # types of inputs that were checked, kept for each input
@@ -52,6 +53,7 @@ class Graph:
         self._is_single = isinstance(inputs, SymbolicTensor)
         self._known: list[set[TensorType]] = [set() for _ in self.sources]
         self._plan, self._blank, self._collect = _plan(self)
+        self._chain = _chain(self)
 
     @property
     def constants(self) -> list[Variable]:
@@ -76,6 +78,12 @@ class Graph:
             ArgumentError: for another number or other names of inputs.
             ShapeError: for an input of another shape.
         """
+        if self._chain is not None and isinstance(inputs, Handle):
+            if inputs._type not in self._known[0]:
+                inputs = self._checked(0, inputs)
+            for function in self._chain:
+                inputs = function(inputs)
+            return inputs
         values = self._taken_in(inputs)
         values += self._blank
         for function, number, bind, outputs, done in self._plan:
@@ -89,8 +97,9 @@ class Graph:
                 leaves = jax.tree.leaves(result, is_leaf=is_handle)
                 for place, leaf in zip(outputs, leaves, strict=True):
                     values[place] = leaf
-            for place in done:
-                values[place] = None
+            if done:
+                for place in done:
+                    values[place] = None
         return self._collect(values)
 
     def _taken_in(self, inputs: Any) -> list[Any]:
@@ -300,6 +309,19 @@ def _met(graph: Graph) -> dict[int, int]:
     return order
 
 
+def _chain(graph: Graph) -> list[Callable] | None:
+    """The functions to call one after another, if there are no branches."""
+    value, functions = graph.inputs, []
+    for step in graph.steps:
+        if step.inputs:
+            args, options = step.arguments
+            if len(args) != 1 or options or args[0] is not value:
+                return None
+            functions.append(step.function)
+            value = step.result
+    return functions if value is graph.outputs else None
+
+
 Row = tuple[Callable, int, Callable | None, Any, tuple[int, ...]]
 """A step of a plan: what is called, the number of its one input (or how its inputs are
 put together), the numbers of its outputs, and of the values that nobody needs then."""
@@ -366,10 +388,18 @@ def _binding(step: Step, numbers: dict[int, int]) -> Callable:
             leaves[place] = values[number]
         return leaves
 
-    if not options and all(is_handle(arg) for arg in args):
-        return lambda function, values: function(*filled(values))
-    if not options and len(args) == 1 and _is_flat_list(args[0]):
-        return lambda function, values: function(filled(values))
+    # The usual forms, without putting the arguments together one by one.
+    take = getter([number for _, number in places])
+    has_constants = len(places) < len(template)
+    if isinstance(step.function, OpCall) and not step.function.is_dynamic:
+        op, given, frozen = step.function.parts
+        if has_constants:
+            return lambda _, values: call(op, filled(values), given, frozen)
+        return lambda _, values: call(op, take(values), given, frozen)
+    if not options and not has_constants and all(map(is_handle, args)):
+        return lambda function, values: function(*take(values))
+    if not options and not has_constants and len(args) == 1 and _is_flat(args[0]):
+        return lambda function, values: function([*take(values)])
     tree = step.tree
 
     def general(function: Callable, values: Sequence[Any]) -> Any:
@@ -379,7 +409,7 @@ def _binding(step: Step, numbers: dict[int, int]) -> Callable:
     return general
 
 
-def _is_flat_list(value: Any) -> bool:
+def _is_flat(value: Any) -> bool:
     return value.__class__ is list and all(map(is_handle, value))
 
 

@@ -206,6 +206,11 @@ class OpCall:
             map(export.is_symbolic_dim, jax.tree.leaves(options))
         ) or any(export.is_symbolic_dim(handle._value) for handle in inputs)
 
+    @property
+    def parts(self) -> tuple[Op, dict[str, Any], tuple]:
+        """What `execution.call` takes beside the inputs."""
+        return self.op, self.options, self.frozen
+
     def __call__(self, *inputs: Handle) -> Any:
         """The op's results."""
         if not self.is_dynamic:
