@@ -21,13 +21,6 @@ BATCH = 7
 _TRAINED, _KEPT = within(-0.9, 0.8), within(0.5, 1.5)
 
 
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """An argument that every object needs one of its own of, made for a dtype."""
-
-    make: Callable[[str], Any]
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Row:
     """One class with arguments for its constructor, and what its objects are called on.
@@ -39,6 +32,7 @@ class Row:
         inputs: What it is called on; an optimizer's are gradients, whose variables
             have the same shapes.
         call: Further arguments of the call; an `Input` stands for an array.
+        made: From a dtype to arguments that each object needs of its own, or `None`.
         is_joined: Whether the inputs are given as one list.
         refuses: Contracts that end in an error instead, each with its message.
         way: What tells several rows of one class apart.
@@ -49,6 +43,7 @@ class Row:
     arguments: dict[str, Any]
     inputs: tuple[Input, ...]
     call: dict[str, Any] = dataclasses.field(default_factory=dict)
+    made: Callable[[str], dict[str, Any]] | None = None
     is_joined: bool = False
     refuses: dict[str, str] = dataclasses.field(default_factory=dict)
     way: str = ""
@@ -58,10 +53,7 @@ class Row:
 
     def make(self, dtype: str = "float32") -> Any:
         """An object of the row, whose weights have this dtype."""
-        arguments = {
-            name: value.make(dtype) if isinstance(value, Made) else value
-            for name, value in self.arguments.items()
-        }
+        arguments = self.arguments | (self.made(dtype) if self.made else {})
         if self.kind == "layer" and _takes_dtype(self.cls):
             arguments["dtype"] = dtype
         return self.cls(**arguments)
@@ -272,7 +264,7 @@ def row(
 ) -> Row:
     """A row; what is no constructor's argument begins with an underscore.
 
-    `_call`, `_is_joined`, `_refuses` and `_way` are those of `Row`.
+    `_call`, `_made`, `_is_joined`, `_refuses` and `_way` are those of `Row`.
     """
     own = {name: value for name, value in arguments.items() if name[0] == "_"}
     arguments = {name: arguments[name] for name in arguments if name not in own}

@@ -4,8 +4,9 @@
 is called on (`real(7, 4)` is floats, `given(...)` these integers; the first axis is the
 batch, of length 7), and the constructor's arguments, none at its default if it can be
 helped. What begins with an underscore is about the call: `_call={"training": True}`,
-`_call={"mask": given(...)}`, `_is_joined=True` for one list of inputs, and `_way`, by
-which a second row of the same class is told apart.
+`_call={"mask": given(...)}`, `_is_joined=True` for one list of inputs, `_made` for
+arguments that are objects, and `_way`, by which a second row of the same class is told
+apart.
 """
 
 import inspect
@@ -15,7 +16,7 @@ import numpy as np
 import optax
 
 import jaxtape as jt
-from tests.contract_row import Made, layer, loss, optimizer, regularizer
+from tests.contract_row import layer, loss, optimizer, regularizer
 from tests.op_rows.row import given, real, within
 
 layers, losses, optimizers = jt.layers, jt.losses, jt.optimizers
@@ -43,7 +44,15 @@ class Network(jt.Model):
 
 def _stack(dtype):
     hidden = layers.Dense(3, activation="tanh", dtype=dtype)
-    return [hidden, layers.Flatten(dtype=dtype), layers.Dense(2, dtype=dtype)]
+    return {"layers": [hidden, layers.Flatten(), layers.Dense(2, dtype=dtype)]}
+
+
+def _graph(dtype):
+    """Two inputs that share a layer, and two outputs."""
+    x, y = (jt.Input((4,), dtype=dtype) for _ in range(2))
+    shared = layers.Dense(3, activation="tanh", dtype=dtype)
+    first, second = shared(x), shared(y)
+    return {"inputs": [x, y], "outputs": [first * second, first + 1.0]}
 
 
 LAYERS = [
@@ -54,7 +63,8 @@ LAYERS = [
     layer(layers.Dropout, X, rate=0.4, noise_shape=(None, 1), _way="in evaluation"),
     layer(layers.Flatten, real(7, 3, 2), data_format="channels_first"),
     layer(layers.InputLayer, X, shape=(4,)),
-    layer(jt.Sequential, real(7, 4), layers=Made(_stack)),
+    layer(jt.Model, X, Y, _made=_graph, _is_joined=True),
+    layer(jt.Sequential, X, _made=_stack),
     layer(Network, X, units=3),
 ]
 LOSSES = [
