@@ -19,6 +19,8 @@ import numpy as np
 import jaxtape as jt
 from jaxtape.framework import registry
 from jaxtape.framework.module import accepted_arguments
+from jaxtape.framework.recording import execution
+from jaxtape.framework.recording.node import current
 from tests.compile_counter import count_compiles
 from tests.conftest import TOLERANCE
 from tests.contract_row import BATCH, Row, Subject, is_float, zeros_for_weights
@@ -109,12 +111,18 @@ def check_half(row: Row) -> None:
     """In half precision outputs, gradients and weights keep their dtypes."""
     if row.kind == "optimizer":
         return _check_half_steps(row)
-    recorded = _recorded([Subject(row, dtype) for dtype in HALF])  # never computed
-    for dtype, (outputs, gradients) in zip(HALF, recorded, strict=True):
-        for what, parts in (("output", outputs), ("gradient", gradients)):
-            for number, part in enumerate(parts):
-                found = part.dtype.name
-                assert found == dtype, f"half: {what} {number} of {dtype} is {found}"
+    subjects = [Subject(row, dtype) for dtype in HALF]
+    recorded = _recorded(subjects)
+    found = [
+        (dtype, f"{what} {number}", part.dtype.name)
+        for dtype, (outputs, gradients) in zip(HALF, recorded, strict=True)
+        for what, parts in (("output", outputs), ("gradient", gradients))
+        for number, part in enumerate(parts)
+    ]
+    del recorded  # so that nothing is computed but what was assigned
+    execution.run(current())
+    for dtype, what, other in found:
+        assert other == dtype, f"half: {what} of {dtype} is {other}"
     return None
 
 
@@ -232,10 +240,10 @@ def _check_steps(row: Row) -> None:
             _close(f"tape: variable {number} in step {turn}", a, b)
 
 
-def _history(row: Row, execution: str) -> dict[str, Any]:
+def _history(row: Row, mode: str) -> dict[str, Any]:
     """All numbers of a few calls in one way of execution."""
     before = jt.config.switches.execution
-    jt.config.execution(execution)
+    jt.config.execution(mode)
     try:
         subject = Subject(row, "float64")
         calls = [_all_numbers(subject, turn) for turn in range(TURNS)]

@@ -34,6 +34,8 @@ class Row:
         call: Further arguments of the call; an `Input` stands for an array.
         made: From a dtype to arguments that each object needs of its own, or `None`.
         is_joined: Whether the inputs are given as one list.
+        is_slow: Whether its programs take seconds to compile; the two contracts that
+            compile most of them then run under the marker `slow`.
         refuses: Contracts that end in an error instead, each with its message.
         way: What tells several rows of one class apart.
     """
@@ -45,6 +47,7 @@ class Row:
     call: dict[str, Any] = dataclasses.field(default_factory=dict)
     made: Callable[[str], dict[str, Any]] | None = None
     is_joined: bool = False
+    is_slow: bool = False
     refuses: dict[str, str] = dataclasses.field(default_factory=dict)
     way: str = ""
 
@@ -264,7 +267,7 @@ def row(
 ) -> Row:
     """A row; what is no constructor's argument begins with an underscore.
 
-    `_call`, `_made`, `_is_joined`, `_refuses` and `_way` are those of `Row`.
+    `_call`, `_made`, `_is_joined`, `_is_slow` and the like are those of `Row`.
     """
     own = {name: value for name, value in arguments.items() if name[0] == "_"}
     arguments = {name: arguments[name] for name in arguments if name not in own}

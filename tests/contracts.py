@@ -5,8 +5,8 @@ is called on (`real(7, 4)` is floats, `given(...)` these integers; the first axi
 batch, of length 7), and the constructor's arguments, none at its default if it can be
 helped. What begins with an underscore is about the call: `_call={"training": True}`,
 `_call={"mask": given(...)}`, `_is_joined=True` for one list of inputs, `_made` for
-arguments that are objects, and `_way`, by which a second row of the same class is told
-apart.
+arguments that are objects, `_is_slow=True` if it takes seconds to compile, and `_way`,
+by which a second row of the same class is told apart.
 """
 
 import inspect

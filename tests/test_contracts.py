@@ -24,12 +24,18 @@ def _quick_programs():
     jt.config.execution("auto")
 
 
-def of_kinds(*kinds):
-    rows = [row for row in ROWS if row.kind in kinds]
+def of_kinds(*kinds, has_slow=False):
+    rows = [
+        pytest.param(row, marks=[pytest.mark.slow] * (has_slow and row.is_slow))
+        for row in ROWS
+        if row.kind in kinds
+    ]
     return pytest.mark.parametrize("row", rows, ids=str)
 
 
-every_row = of_kinds("layer", "loss", "optimizer", "regularizer")
+KINDS = ("layer", "loss", "optimizer", "regularizer")
+every_row = of_kinds(*KINDS)
+every_row_in_time = of_kinds(*KINDS, has_slow=True)
 # An update is no function that is differentiated, and variables have known shapes.
 differentiable = of_kinds("layer", "loss", "regularizer")
 
@@ -41,7 +47,7 @@ def refusal(row, contract):
     return contextlib.nullcontext()
 
 
-@every_row
+@every_row_in_time
 def test_every_way_of_execution_gives_the_same(row):
     checks.check_executions(row)
 
@@ -73,7 +79,7 @@ def test_a_symbolic_shape_is_the_real_one(row):
 
 
 @pytest.mark.filterwarnings("ignore:The loop at")  # each size compiles anew
-@every_row
+@every_row_in_time
 def test_a_batch_of_one_and_an_empty_one_are_finite(row):
     checks.check_small(row)
 
