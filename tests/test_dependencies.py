@@ -36,7 +36,6 @@ ORDER = {
         ("coverage", "requests", "explaining", "drawing"),
         ("tape", "forward"),
         ("gradients_check", "custom_gradient", "recomputation", "branching"),
-        ("function",),
         ("captures",),
         ("plan",),
         ("lifting",),
@@ -60,6 +59,8 @@ ORDER = {
         ("activations",),
         ("elementwise_losses",),
         ("module",),
+        ("watching",),
+        ("function",),
         ("configs", "symbolic"),
         ("layer", "functional"),
         ("input_layer", "op_names"),
@@ -108,6 +109,7 @@ ORDER = {
         ("segments",),
         ("tensor",),
         ("body",),
+        ("routine",),
     ),
 }
 

@@ -216,13 +216,13 @@ def _arguments(
         home = owners[number]._home
         snapshot = home._value
         is_ours = home._may_donate(snapshot) and not is_safe and snapshot not in read
-        homes.append(snapshot.array if is_ours else _copy(snapshot.array))
+        homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
     taken = {*map(id, kept)} if program.donated else ()
     for number in program.donated:
         owner = owners[number]
         value = owner._value
         is_ours = owner._may_donate(value) and not is_safe and id(value) not in taken
-        overwritten.append(value if is_ours else _copy(value))
+        overwritten.append(value if is_ours else copy_buffer(value))
     return (
         (homes,),
         (overwritten,),
@@ -278,7 +278,8 @@ def _read_anew(recording: Recording, program: Program) -> None:
             recording.values[number] = owner._admitted()
 
 
-_copy = jax.jit(jnp.copy)
+copy_buffer = jax.jit(jnp.copy)
+"""A buffer of its own with the same values."""
 
 
 def _commit(
