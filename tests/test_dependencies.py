@@ -59,7 +59,7 @@ ORDER = {
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
-        ("module",),
+        ("module", "masking"),
         ("configs", "symbolic"),
         ("layer", "functional"),
         ("input_layer", "op_names"),
