@@ -48,6 +48,8 @@ class Dropout(Layer):
         Srivastava et al., 2014, section 10 (inverted scaling).
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         rate: float,
