@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import config
+from . import config, masking
 from .captures import Same, snapshot
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .recording import execution
@@ -295,7 +295,8 @@ class Function:
 
     def _record(self, args: tuple, kwargs: dict) -> "_Recorded":
         self._num_recorded += 1
-        leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=is_handle)
+        given = masking.parted((args, kwargs))
+        leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
         places = [n for n, leaf in enumerate(leaves) if _is_input(leaf)]
         kinds = [_type_of_input(leaves[n]) for n in places]
         with body_of(self.__name__) as body:
@@ -304,14 +305,15 @@ class Function:
             body.otherwise = "jt.while_loop, or drop the decorator"
             for n, stand_in in zip(places, body.placeholders(kinds), strict=True):
                 leaves[n] = stand_in
-            args, kwargs = jax.tree.unflatten(tree, leaves)
+            args, kwargs = masking.joined(jax.tree.unflatten(tree, leaves))
             result = self._python_function(*args, **kwargs)
-            found, tree = jax.tree.flatten(result, is_leaf=is_handle)
+            masked = masking.has_masks(given), masking.has_masks(result)
+            found, tree = jax.tree.flatten(masking.parted(result), is_leaf=is_handle)
             outputs = {n: _as_result(v) for n, v in enumerate(found) if _is_result(v)}
             numbers = [body.number(tensor) for tensor in outputs.values()]
         routine = Routine(self.__name__, body, len(kinds), numbers)
         body.is_done = True
-        return _Recorded(routine, tree, found, list(outputs), body)
+        return _Recorded(routine, tree, found, list(outputs), masked, body)
 
     def _warn_of_changes(self, before: Watch) -> None:
         """Say that a Python side effect happened, and will not at the next call."""
@@ -354,6 +356,7 @@ class _Recorded:
         tree: Any,
         found: Sequence[Any],
         places: Sequence[int],
+        masked: tuple[bool, bool],
         body: Body,
     ) -> None:
         self._routine = routine
@@ -362,6 +365,7 @@ class _Recorded:
         fixed = dict(enumerate(found))
         self._found = [None if n in places else fixed[n] for n in range(len(found))]
         self._places = places
+        self._takes_masks, self._gives_masks = masked
         self._settings = settings()
         self._body: Body | None = body
         self.watch: Watch
@@ -383,7 +387,8 @@ class _Recorded:
 
     def call_recorded(self, args: tuple, kwargs: dict) -> Any:
         """The results, as one call of what is being recorded."""
-        leaves = jax.tree.leaves((args, kwargs), is_leaf=is_handle)
+        given = masking.parted((args, kwargs)) if self._takes_masks else (args, kwargs)
+        leaves = jax.tree.leaves(given, is_leaf=is_handle)
         inputs = [convert(leaf) for leaf in leaves if _is_input(leaf)]
         routine = self._routine
         outputs = execution.call(routine.op, [*inputs, *routine.captured])
@@ -395,7 +400,8 @@ class _Recorded:
         found = self._found.copy()
         for place, result in zip(self._places, results, strict=True):
             found[place] = result
-        return jax.tree.unflatten(self._tree, found)
+        nested = jax.tree.unflatten(self._tree, found)
+        return masking.joined(nested) if self._gives_masks else nested
 
 
 def _signature(args: tuple, kwargs: dict, are_read: bool) -> tuple[Any, Sequence[Any]]:
@@ -435,7 +441,8 @@ def _signature_of_any(
     args: tuple, kwargs: dict, are_read: bool
 ) -> tuple[Any, Sequence[Any]]:
     """The same for nested structures, objects and functions."""
-    leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=is_handle)
+    given = masking.parted((args, kwargs))
+    leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
     if has_tracer(leaves):
         return None, ()
     parts, arrays = [tree], []

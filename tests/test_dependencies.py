@@ -28,7 +28,7 @@ ORDER = {
         ("config",),
         ("registry", "seeds"),
         ("recording",),
-        ("devices", "sync", "batching"),
+        ("devices", "sync", "batching", "masking"),
         ("scattering",),
         ("variable",),
         ("history",),
