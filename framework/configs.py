@@ -1,6 +1,7 @@
 """Configs: a layer as the arguments of its constructor, and a layer made from them."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from . import registry
@@ -10,19 +11,18 @@ from .module import Module, accepted_arguments
 _COMMON = ("name", "trainable", "dtype")
 """What every config of a layer starts with, as in Keras."""
 
-_LEFT_OUT = {"input_shape": None, "activity_regularizer": None}
-"""Arguments of the base that a config leaves out while they have this value."""
-
 _NOTHING = object()
 
 
-def config_of(layer: Any, base: type) -> dict[str, Any]:
+def config_of(layer: Any, base: type, left_out: Sequence[str] = ()) -> dict[str, Any]:
     """The arguments that would make a layer of this kind again.
 
     Args:
         layer: Each argument of its constructor is an attribute of the same name.
+        left_out: Arguments that are not written.
         base: The class whose `get_config` asks. Where a class in between has one of
             its own, which adds to this, arguments without attribute are left to it.
+        left_out: Arguments that are not written.
 
     Raises:
         ArgumentError: for an argument without attribute, and for a value that cannot
@@ -36,27 +36,36 @@ def config_of(layer: Any, base: type) -> dict[str, Any]:
     }
     definer = next(cls for cls in kind.__mro__ if "get_config" in cls.__dict__)
     for name, owner in accepted_arguments(kind).items():
-        if name in _COMMON or (owner is base and name == "input_shape"):
+        is_hint = owner is base and name == "input_shape"  # for the first build alone
+        if name in (*_COMMON, *left_out) or is_hint:
             continue
         value = _attribute(layer, name)
         if value is _NOTHING:
             if definer is not base and issubclass(definer, owner):
                 continue
             raise _no_attribute(layer, name)
-        if owner is base and name in _LEFT_OUT and value is _LEFT_OUT[name]:
+        if owner is base and value is None:
             continue
         config[name] = _written(layer, name, value)
     return config
 
 
-def made_from(cls: type, config: dict[str, Any]) -> Any:
+def made_from(
+    cls: type, config: dict[str, Any], further: dict[str, Any] | None = None
+) -> Any:
     """A layer from what `config_of` returned, also after a trip through JSON.
 
     What the constructor does not take, of the name, `trainable` and the dtype, is set
     afterwards.
+
+    Args:
+        cls: The class.
+        config: What `config_of` returned.
+        further: Arguments that no config holds.
     """
     known = accepted_arguments(cls)
     given = {name: registry.restored(value) for name, value in config.items()}
+    given.update(further or {})
     later = {n: given.pop(n) for n in _COMMON if n in given and n not in known}
     try:
         layer = cls(**given)

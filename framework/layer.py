@@ -5,23 +5,46 @@ import inspect
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
-from . import configs, initializers, registry
-from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from . import configs, initializers, masking, registry, symbolic
+from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
-from .recording.node import Handle, current
-from .recording.op import ArrayClass
+from .recording.node import Handle, SymbolicInput, current
+from .recording.op import ArrayClass, Op
 from .recording.site import layer_calls
 from .recording.tensor import Tensor, TensorLike, convert, from_array
+from .symbolic import SymbolicTensor, known_shape
 from .variable import Variable
 
 _numbers = itertools.count(1)
+
+
+class Steps(list):
+    """Where a layer is called in models; a copy of the layer is called nowhere yet."""
+
+    def __reduce__(self) -> tuple:
+        return (Steps, ())
+
+
+class Derived:
+    """An attribute that is found when it is asked for.
+
+    Unlike a property, it gives way to an attribute of its name that a user sets:
+    `self.output = Dense(1)`.
+    """
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self._find = find
+        self.__doc__ = find.__doc__
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        return self if owner is None else self._find(owner)
 
 
 class _Call:
@@ -49,7 +72,11 @@ class Layer(Module):
 
     A subclass makes its weights in `build(input_shape)` with `add_weight`, or in its
     constructor, and computes in `call(inputs)`. A `training` argument of `call` gets
-    the value that the outermost call was given, as in Keras.
+    the value that the outermost call was given, as in Keras; a `mask` argument gets
+    the mask of the inputs, if they have one.
+
+    `supports_masking = True` passes the mask of the inputs on to the outputs; a
+    `compute_mask(inputs, mask)` of its own makes another one.
 
     Args:
         activity_regularizer: Penalty on the outputs, divided by the batch size as in
@@ -65,6 +92,9 @@ class Layer(Module):
 
     registry_kind: ClassVar[str] = "layer"
     """Where the registry has the classes that configs name."""
+
+    supports_masking: bool = False
+    """Whether outputs get a mask. Without it, that of the inputs ends here."""
 
     def __init__(
         self,
@@ -93,12 +123,30 @@ class Layer(Module):
         self._first_argument, self._training_place, self._default_training = (
             _arguments_of(type(self).call)
         )
-        self._is_plain = not self._takes_training and self.activity_regularizer is None
+        self._settle_masking(masking.takes_part(type(self)))
         if not trainable:
             self.trainable = False
 
+    def _settle_masking(self, has_part: bool) -> None:
+        """Note whether calls ask for masks or make them; others do not look for any."""
+        self._handles_masks = has_part
+        self._is_plain = not (
+            has_part or self._takes_training or self.activity_regularizer is not None
+        )
+        if type(self).compute_mask not in masking.passed_on:
+            self.supports_masking = has_part
+
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape; the first axis is the batch."""
+        """Make the weights for inputs of this shape; the first axis is the batch.
+
+        Where there are several inputs in a list or dictionary, so are their shapes.
+        A `build` of several arguments, `value_shape` after the first, gets the shapes
+        of the arguments of `call` of these names, `value`.
+        """
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the outputs, from inputs and their mask: by default the same."""
+        return mask
 
     def call(self, inputs: Any) -> Any:
         """Compute the outputs. Subclasses must define it."""
@@ -127,17 +175,22 @@ class Layer(Module):
         if len(args) > self._training_place:
             options["training"] = args[self._training_place]
             args = args[: self._training_place]
+        meets_masks = self._handles_masks
         for value in args:
             if value.__class__ is not Tensor:
+                meets_masks = meets_masks or masking.is_masked(args)
                 if args[0] is None:
                     raise ArgumentTypeError(
                         f"{type(self).__name__}('{self.name}') was called on None. "
                         "Does the layer or function before it return its result?"
                     )
-                args = (*map(_convert_inputs, args),)
+                try:
+                    args = (*map(_convert_inputs, args),)
+                except SymbolicInput:
+                    return self._call_symbolically(args, options)
                 break
         if not self.built:
-            self._build_once(args)
+            self._build_once(args, options)
         running = _running
         outer_call, outer_training = running.call, running.training
         if outer_call is None:
@@ -149,12 +202,14 @@ class Layer(Module):
         if is_region:
             recording.depth = 1
         try:
+            before = masking.fill(self, args, options) if meets_masks else None
             outputs = self.call(*args, **options)
+            if meets_masks and args:
+                masking.carry(self, args[0], outputs, before)
             if self.activity_regularizer is not None:
                 for output in jax.tree.leaves(outputs, is_leaf=_is_handle):
-                    # Over the batch, so that its strength does not depend on its size.
-                    size = output.shape[0] if output.ndim else 1
-                    self.add_loss(self.activity_regularizer(output) / max(size, 1))
+                    penalty = convert(self.activity_regularizer(output))
+                    self.add_loss(execution.call(_BY_BATCH, (penalty, output)))
         finally:
             running.call, running.training = outer_call, outer_training
             if is_region:
@@ -162,6 +217,64 @@ class Layer(Module):
         if is_region:
             execution.run(current())
         return outputs
+
+    def _call_symbolically(self, args: tuple, options: dict) -> Any:
+        """A step of a model that is put together, with symbolic results."""
+
+        def called(*args: Any, **options: Any) -> Any:
+            outer = _running.call, _running.training
+            _running.call, _running.training = _Call(), None
+            _running.call.is_latest = False  # losses added in it are nobody's
+            try:
+                return self(*args, **options)
+            finally:
+                _running.call, _running.training = outer
+
+        result = symbolic.call(called, self.name, args, options, self)
+        first = jax.tree.leaves(result, is_leaf=_is_handle)[:1]
+        self._note_steps(tensor._step for tensor in first)
+        return result
+
+    def _note_steps(self, steps: Iterable[symbolic.Step]) -> None:
+        """Remember the steps of models in which this layer is called."""
+        self.__dict__.setdefault("_steps", Steps()).extend(steps)
+
+    def _first_step(self, what: str) -> symbolic.Step:
+        steps = self.__dict__.get("_steps")
+        if not steps:
+            raise NotBuiltError(
+                f"{type(self).__name__}('{self.name}') has no {what}: it was not "
+                "called on a symbolic tensor yet. Call it on jt.Input(shape=...)."
+            )
+        return steps[0]
+
+    def _find_input(self) -> Any:
+        """The symbolic tensor that the layer was called on first, or a list of them."""
+        inputs = self._first_step("input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    def _find_output(self) -> Any:
+        """The symbolic result of the layer's first call on symbolic tensors."""
+        return self._first_step("output").result
+
+    input = Derived(_find_input)
+    output = Derived(_find_output)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the outputs for inputs of a shape; `None` where not known.
+
+        Makes the weights if there are none.
+        """
+        shapes, tree = jax.tree.flatten(input_shape, is_leaf=is_shape)
+        kinds = [symbolic.symbolic_type(shape, self.dtype) for shape in shapes]
+
+        def called(inputs: Sequence[Any]) -> Any:
+            return self(jax.tree.unflatten(tree, inputs))
+
+        what = f"{type(self).__name__}('{self.name}')"
+        types, outputs = symbolic.infer(called, kinds, what)
+        found = [known_shape(kind.shape) for kind in types]
+        return jax.tree.unflatten(outputs, found)
 
     def _start_call(self) -> None:
         """Note an outermost call; losses added in the one before count no longer."""
@@ -182,19 +295,19 @@ class Layer(Module):
                 options["training"] = given
         _running.training = given
 
-    def _build_once(self, inputs: Sequence[Any]) -> None:
-        shapes = [
-            jax.tree.map(lambda x: x.shape, value, is_leaf=_is_handle)
-            for value in inputs
-        ]
-        if shapes:
-            self._build_for(shapes[0])
-        else:
-            self._build_for(None)
+    def _build_once(self, inputs: Sequence[Any], options: dict[str, Any]) -> None:
+        further = {}
+        for name, (source, place) in _shape_arguments(type(self)).items():
+            value = inputs[place] if place < len(inputs) else options.get(source)
+            if value is not None:
+                further[name] = _shapes(_convert_inputs(value))
+        self._build_for(_shapes(inputs[0]) if inputs else None, **further)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **further: Any) -> None:
         with execution.detached():
-            self.build(shape)
+            self.build(shape, **further)
+        self.__dict__["_built_for"] = shape
+        self.__dict__["_built_with"] = further
         self.built = True
         if not self.trainable:
             self.trainable = False
@@ -227,7 +340,8 @@ class Layer(Module):
         draw = initializers.get(
             initializer or ("glorot_uniform" if is_float else "zeros")
         )
-        with execution.detached():
+        # A layer may first be called inside a function that JAX traces.
+        with execution.detached(), jax.ensure_compile_time_eval():
             variable = Variable(
                 lambda: draw(shape, dtype),
                 trainable=trainable,
@@ -245,7 +359,16 @@ class Layer(Module):
         return variable
 
     def add_loss(self, loss: TensorLike) -> None:
-        """Add a scalar to `losses`, until the outermost caller is called again."""
+        """Add a scalar to `losses`, until the outermost caller is called again.
+
+        Raises:
+            ArgumentTypeError: for a symbolic tensor.
+        """
+        if isinstance(loss, SymbolicTensor):
+            raise ArgumentTypeError(
+                f"add_loss() takes a value; got {loss!r}. Write a layer whose `call` "
+                "adds the loss, and call it on the symbolic tensors."
+            )
         inside = _running.call
         kept = [
             (call, earlier)
@@ -304,7 +427,17 @@ class Layer(Module):
         return configs.made_from(cls, config)
 
     def count_params(self) -> int:
-        """Number of elements in all variables."""
+        """Number of elements in all variables.
+
+        Raises:
+            NotBuiltError: if the weights were not made yet.
+        """
+        if not self.built and type(self).build is not Layer.build:
+            raise NotBuiltError(
+                f"{type(self).__name__}('{self.name}') has no weights to count yet: it "
+                "is not built. Call it on data, or layer.build((None, ...)) with the "
+                "shape of its inputs."
+            )
         return sum(variable.size for variable in self.variables)
 
     def get_weights(self) -> list[np.ndarray]:
@@ -338,7 +471,41 @@ class Layer(Module):
             variable.assign(value)
 
 
+def _by_batch(penalty: jax.Array, output: jax.Array) -> jax.Array:
+    """Over the batch, so that a penalty's strength does not depend on its size."""
+    size = output.shape[0] if output.ndim else 1
+    return penalty / (size if size != 0 else 1)
+
+
+_BY_BATCH = Op("activity_penalty", _by_batch, carried=frozenset({0}))
+
 layer_calls.add(Layer.__call__.__code__)
+masking.passed_on.add(Layer.compute_mask)
+
+
+@functools.cache
+def _shape_arguments(kind: type) -> dict[str, tuple[str, int]]:
+    """Further arguments of `build`, each with its argument of `call` and the place."""
+    method: Any = kind
+    names = list(inspect.signature(method.call).parameters)[1:]
+    found = {}
+    for name in list(inspect.signature(method.build).parameters)[2:]:
+        source = name.removesuffix("_shape")
+        if source in names and source != name:
+            found[name] = (source, names.index(source))
+    return found
+
+
+def _shapes(value: Any) -> Any:
+    """The shapes of an argument, as `build` gets them."""
+    return jax.tree.map(lambda x: known_shape(x.shape), value, is_leaf=_is_handle)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a value is a shape, and not a list or dictionary of shapes."""
+    return isinstance(value, list | tuple) and all(
+        part is None or isinstance(part, int) for part in value
+    )
 
 
 @functools.cache
@@ -390,7 +557,11 @@ def _convert_inputs(value: Any) -> Any:
 
 
 def _convert_input(value: Any) -> Any:
-    if isinstance(value, Handle) or value is None:
+    if value.__class__ is Tensor or value is None:
+        return value
+    if isinstance(value, Handle):
+        if isinstance(value, SymbolicTensor):
+            raise SymbolicInput
         return value
     if isinstance(value, str):
         raise ArgumentTypeError(

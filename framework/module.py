@@ -4,6 +4,7 @@ import difflib
 import functools
 import inspect
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
@@ -24,24 +25,34 @@ class _Structure:
     def changed(cls, *_: Any) -> None:
         """Forget all lists that were made before."""
         cls.version += 1
+        Attributes.changes += 1
 
 
-class _TrackedList(list):
+class Attributes:
+    """A count of all changes of attributes of modules."""
+
+    changes = 0
+
+
+_ABSENT = object()
+
+
+class TrackedList(list):
     """A list held by a module; changing it changes the module's structure."""
 
 
-class _TrackedDict(dict):
+class TrackedDict(dict):
     """A dictionary held by a module; changing it changes the module's structure."""
 
 
 def _tracked(value: Any) -> Any:
     """A list or dictionary as one that announces its changes, at every depth."""
     if value.__class__ is list:
-        return _TrackedList(map(_tracked, value))
+        return TrackedList(map(_tracked, value))
     if value.__class__ is tuple:
         return tuple(map(_tracked, value))
     if value.__class__ is dict:
-        return _TrackedDict({key: _tracked(part) for key, part in value.items()})
+        return TrackedDict({key: _tracked(part) for key, part in value.items()})
     return value
 
 
@@ -60,12 +71,12 @@ def _announcing(base: type, name: str) -> Any:
 
 for _kind, _names in (
     (
-        _TrackedList,
+        TrackedList,
         "append extend insert remove pop clear sort reverse "
         "__setitem__ __delitem__ __iadd__ __imul__",
     ),
     (
-        _TrackedDict,
+        TrackedDict,
         "update setdefault pop popitem clear __setitem__ __delitem__ __ior__",
     ),
 ):
@@ -91,8 +102,9 @@ class Module:
         self.name = name or self._automatic_name()
 
     @classmethod
-    def _automatic_name(cls) -> str:
-        stem = "".join(
+    def _stem(cls) -> str:
+        """The class's name in snake_case."""
+        return "".join(
             "_" + letter.lower()
             if letter.isupper() and i and not before.isupper()
             else letter.lower()
@@ -100,6 +112,10 @@ class Module:
                 zip("_" + cls.__name__, cls.__name__, strict=False)
             )
         )
+
+    @classmethod
+    def _automatic_name(cls) -> str:
+        stem = cls._stem()
         number = next(Module._counts.setdefault(stem, itertools.count()))
         return f"{stem}_{number}" if number else stem
 
@@ -114,7 +130,10 @@ class Module:
             _Structure.changed()
         elif isinstance(self.__dict__.get(name), _TRACKED):
             _Structure.changed()
+        before = self.__dict__.get(name, _ABSENT)
         super().__setattr__(name, value)
+        if self.__dict__.get(name, _ABSENT) is not before:
+            Attributes.changes += 1
 
     def __delattr__(self, name: str) -> None:
         _Structure.changed()
@@ -144,6 +163,30 @@ class Module:
             return {id(v): v for v in _variables_of(self, set())}.values()
 
         return self._remembered("_kept_variables", find)
+
+    def variables_by_path(self) -> dict[str, Variable]:
+        """All variables by a unique path, such as `hidden/kernel`.
+
+        A path is made of attributes and places, as in Keras's weight files, so that a
+        model made twice by the same code has the same paths both times. What stands in
+        a list or dictionary is named by its place or key; the layers of a Sequential or
+        functional model by their names, where these are automatic by their class and
+        a number that counts within the model.
+        """
+        return {
+            path: part
+            for path, part in _paths_below(self)
+            if isinstance(part, Variable)
+        }
+
+    def modules_by_path(self) -> dict[str, "Module"]:
+        """This module by the path "", and all in it by theirs, an outer one first."""
+        inner = _paths_below(self)
+        return {"": self} | {p: part for p, part in inner if isinstance(part, Module)}
+
+    def _named_members(self) -> Iterator[tuple[str, Any]]:
+        """The variables and modules directly in this one, each with its name here."""
+        return _members_by_attribute(self)
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -262,8 +305,80 @@ def _own(module: Module) -> Iterator[Any]:
             yield from _members(value)
 
 
+def _paths_below(root: Module) -> Iterator[tuple[str, Any]]:
+    """Yields variables and modules, each once, with the path to it."""
+    seen = {id(root)}
+    stack: list[tuple[str, Module]] = [("", root)]
+    while stack:  # without recursion, for deep models
+        path, module = stack.pop()
+        if module is not root:
+            yield path, module
+        place = path + "/" if path else ""
+        names: dict[str, int] = {}
+        parts = []
+        for name, member in module._named_members():
+            if id(member) in seen:
+                continue
+            seen.add(id(member))
+            found = place + _numbered(name, names)
+            if isinstance(member, Variable):
+                yield found, member
+            else:
+                parts.append((found, member))
+        stack.extend(reversed(parts))
+
+
+def _numbered(name: str, counts: dict[str, int]) -> str:
+    """A name that is new among those counted: `dense`, then `dense_1`."""
+    given = name
+    while name in counts:
+        counts[given] += 1
+        name = f"{given}_{counts[given]}"
+    counts[name] = 0
+    return name
+
+
+def names_in_container(modules: Iterable[Module]) -> Iterator[tuple[str, Module]]:
+    """Parts that no attribute names: by their own names, if these are not automatic."""
+    for module in modules:
+        stem = module._stem()
+        is_automatic = re.fullmatch(rf"{re.escape(stem)}(_\d+)?", module.name)
+        yield stem if is_automatic else module.name.replace("/", "_"), module
+
+
+def _members_by_attribute(module: Module) -> Iterator[tuple[str, Any]]:
+    """Members by the public attribute that holds them, else by what they are called."""
+    found: dict[int, tuple[str, Any, bool]] = {}
+    for attribute, value in list(module.__dict__.items()):
+        if attribute.startswith("_kept_") or attribute in _UNTRACKED:
+            continue
+        is_public = not attribute.startswith("_")
+        for place, member in _places(value):
+            before = found.get(id(member))
+            if before is not None and (before[2] or not is_public):
+                continue
+            name = attribute.lstrip("_") + place
+            if not is_public and isinstance(member, Variable):
+                name = member.name.rpartition("/")[2]
+            found[id(member)] = (name, member, is_public)
+    for name, member, _ in found.values():
+        yield name, member
+
+
+def _places(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """The variables and modules in an attribute, with the way to them."""
+    if isinstance(value, Variable | Module):
+        yield place, value
+    elif isinstance(value, list | tuple | dict):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            yield from _places(part, f"{place}/{str(key).replace('/', '_')}")
+
+
 # Variables that are noted here for another reason than being the module's own.
-_UNTRACKED = frozenset({"_frozen", "_known", "_penalties", "_updates"})
+_UNTRACKED = frozenset(
+    {"_frozen", "_known", "_optimizer", "_penalties", "_steps", "_updates"}
+)
 
 
 def _variables_of(root: Module, seen: set[int]) -> Iterator[Variable]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -60,12 +60,7 @@ class Plan:
 
     def _call(self, *arrays: Any) -> Any:
         function = self._function(arrays)
-        inputs = iter(arrays[len(self.around) :])
-        leaves = [
-            self.fixed[place] if place in self.fixed else next(inputs)
-            for place in range(self.tree.num_leaves)
-        ]
-        args, kwargs = jax.tree.unflatten(self.tree, leaves)
+        args, kwargs = self.arguments(arrays)
         with _apart():
             try:
                 out = function(*args, **kwargs)
@@ -73,6 +68,15 @@ class Plan:
                 raise Untraceable(error) from error
             _refuse_captured_tensors(function)
             return jax.tree.map(_array_of, out, is_leaf=is_handle)
+
+    def arguments(self, inputs: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
+        """What the function is called with for these inputs."""
+        rest = iter(inputs[len(self.around) :])
+        leaves = [
+            self.fixed[place] if place in self.fixed else next(rest)
+            for place in range(self.tree.num_leaves)
+        ]
+        return jax.tree.unflatten(self.tree, leaves)
 
     def named_options(self) -> dict[str, Any]:
         """The structural arguments by the names of the parameters, for messages."""

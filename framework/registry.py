@@ -28,10 +28,11 @@ _KINDS: dict[str, dict[str, Any]] = {
         "metric",
         "optimizer",
         "regularizer",
+        "schedule",
     )
 }
 _SEPARATOR = ">"
-_TUPLE, _ARRAY = "__tuple__", "__array__"
+TUPLE, _ARRAY = "__tuple__", "__array__"
 
 custom_objects: dict[str, Any] = {}
 """Classes and functions of users, by the names that configs have for them."""
@@ -206,7 +207,7 @@ def serialize(value: Any) -> Any:
         ArgumentError: for a lambda, or an object without `get_config`.
     """
     if isinstance(value, tuple):
-        return {"class_name": _TUPLE, "items": [serialize(part) for part in value]}
+        return {"class_name": TUPLE, "items": [serialize(part) for part in value]}
     return plain(value, serialize)
 
 
@@ -223,7 +224,7 @@ def plain(value: Any, inner: Callable[[Any], Any] | None = None) -> Any:
     if isinstance(value, list | tuple):
         return type_of_sequence(value)(map(inner, value))
     if isinstance(value, dict):
-        return {_key(key): inner(part) for key, part in value.items()}
+        return {key(name): inner(part) for name, part in value.items()}
     if isinstance(value, np.dtype) or _is_dtype_class(value):
         return np.dtype(value).name
     if isinstance(value, np.generic) and value.dtype.kind in "biuf":
@@ -252,13 +253,13 @@ def restored(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     name = value.get("class_name")
-    if name == _TUPLE:
+    if name == TUPLE:
         return tuple(map(restored, value["items"]))
     if name == _ARRAY:
         return np.asarray(value["value"], np.dtype(value["dtype"]))
     if isinstance(name, str) and value.get("kind") in _KINDS:
         return deserialize(value["kind"], value)
-    return {key: restored(part) for key, part in value.items()}
+    return {name: restored(part) for name, part in value.items()}
 
 
 def deserialize(
@@ -300,7 +301,7 @@ def deserialize_object(
         if not isinstance(config, dict) or "class_name" not in config:
             return restored(config)
         name = config["class_name"]
-        if name in (_TUPLE, _ARRAY):
+        if name in (TUPLE, _ARRAY):
             return restored(config)
         kinds = [kind for kind in ("layer", *_KINDS) if name in _KINDS[kind]]
         return deserialize(config.get("kind") or (*kinds, "layer")[0], config)
@@ -327,13 +328,13 @@ def _without_marks(config: dict[str, Any]) -> dict[str, Any]:
             return type_of_sequence(value)(map(unmarked, value))
         if not isinstance(value, dict):
             return value
-        if value.get("class_name") in (_TUPLE, _ARRAY):
+        if value.get("class_name") in (TUPLE, _ARRAY):
             return restored(value)
         if "class_name" in value:
             return value
-        return {key: unmarked(part) for key, part in value.items()}
+        return {name: unmarked(part) for name, part in value.items()}
 
-    return {key: unmarked(part) for key, part in config.items()}
+    return {name: unmarked(part) for name, part in config.items()}
 
 
 def type_of_sequence(value: list | tuple) -> type:
@@ -343,7 +344,7 @@ def type_of_sequence(value: list | tuple) -> type:
 
 def _of_object(value: Any) -> dict[str, Any]:
     kind = getattr(value, "registry_kind", None)
-    config = {_key(key): serialize(part) for key, part in value.get_config().items()}
+    config = {key(name): serialize(part) for name, part in value.get_config().items()}
     written = {"class_name": _class_name(type(value), kind), "config": config}
     return written if kind is None else {**written, "kind": kind}
 
@@ -357,6 +358,10 @@ def _class_name(cls: type, kind: str | None) -> str:
 
 def _function_name(function: Any) -> str:
     """What a config calls a function; never the name of another one."""
+    for names in _KINDS.values():
+        found = [name for name, known in names.items() if known is function]
+        if found and function.__name__ not in found:
+            return found[0]
     name = _custom_name(function) or function.__name__
     known = [names[name] for names in _KINDS.values() if name in names]
     return name if function in known or not known else f"Custom{_SEPARATOR}{name}"
@@ -371,13 +376,18 @@ def _is_dtype_class(value: Any) -> bool:
     return inspect.isclass(value) and issubclass(value, np.generic)
 
 
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
+def key(given: Any) -> str:
+    """The key of a dictionary in a config, which is a string.
+
+    Raises:
+        ArgumentError: for anything else.
+    """
+    if not isinstance(given, str):
         raise ArgumentError(
-            f"A dictionary in a config must have strings as keys; got {key!r}. "
+            f"A dictionary in a config must have strings as keys; got {given!r}. "
             "Make it a string, or a list of pairs."
         )
-    return key
+    return given
 
 
 def _of_kind(kind: str) -> dict[str, Any]:

@@ -1,14 +1,19 @@
 """Sequential: a model that is a plain list of layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 
 from . import registry
 from .errors import ArgumentError, ArgumentTypeError
+from .functional import Graph
+from .input_layer import InputLayer
 from .layer import Layer
 from .model import Model
+from .module import names_in_container
+from .recording.body import is_handle
+from .symbolic import SymbolicTensor
 
 
 @registry.register("layer", "Sequential")
@@ -16,21 +21,30 @@ class Sequential(Model):
     """Layers called one after another: y = layer_n(... layer_1(x)).
 
     With an input shape (a first `Input`, or `input_shape=` of the first layer) the
-    weights are made at once, otherwise in the first call.
+    weights are made at once, otherwise in the first call or by `build`.
 
     Args:
-        layers: The layers, in order. More come by `add`.
+        layers: The layers, in order; what `jt.Input` returned may come first. More
+            come by `add`.
         trainable: Whether the weights are trained. Default true.
         name: Default "sequential" with a running number.
 
     Shapes:
         input (batch, ...) as the first layer takes it -> output of the last layer
 
+    Raises:
+        ArgumentTypeError: for what is no layer.
+        ArgumentError: for a second layer of one name, or an `Input` after a layer.
+
     Example:
-        >>> model = jt.Sequential([jt.layers.Dense(4, input_shape=(3,))])
+        >>> model = jt.Sequential([jt.Input((3,)), jt.layers.Dense(4)])
+        >>> model.output_shape
+        (None, 4)
         >>> model(jt.ones((2, 3))).shape
         (2, 4)
     """
+
+    _is_chain = True
 
     def __init__(
         self,
@@ -40,6 +54,10 @@ class Sequential(Model):
     ) -> None:
         super().__init__(trainable=trainable, name=name)
         self._stack: list[Layer] = []
+        self._entry: InputLayer | None = None
+        self._names: set[str] = set()
+        self._results: list[Any] = []
+        """Symbolic input, and output of each layer, once the input shape is known."""
         if isinstance(layers, Layer):
             raise ArgumentTypeError(
                 f"Sequential takes a list of layers; got {type(layers).__name__}. "
@@ -47,72 +65,125 @@ class Sequential(Model):
             )
         for layer in layers or ():
             self._append(layer)
-        if not trainable:
-            self.trainable = False
-        self._build_if_known()
+        self._extend_results()
 
-    def add(self, layer: Layer) -> None:
-        """Append a layer."""
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Append a layer, and make its weights if the input shape is known.
+
+        Args:
+            layer: A layer, or what `jt.Input` returned if it is the first.
+            rebuild: Whether to make the weights now; if not, `build` or the first call
+                does.
+        """
         self._append(layer)
         self.built = False
-        self._build_if_known()
+        if rebuild:
+            try:
+                self._extend_results()
+            except Exception:
+                self._remove_last()
+                raise
 
-    def pop(self) -> Layer:
-        """Remove the last layer and return it."""
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Remove the last layer and return it; `rebuild` has no effect."""
         if not self._stack:
             raise ArgumentError(f"Sequential '{self.name}' has no layer to pop.")
-        return self._stack.pop()
+        layer = self._remove_last()
+        self.built = len(self._results) > len(self._stack) > 0
+        return layer
 
-    def _append(self, layer: Layer) -> None:
+    def _remove_last(self) -> Layer:
+        layer = self._stack.pop()
+        self._names.discard(layer.name)
+        if len(self._results) > len(self._stack) + 1:
+            step = jax.tree.leaves(self._results.pop(), is_leaf=is_handle)[0]._step
+            layer.__dict__["_steps"].remove(step)
+        self._forget_graph()
+        return layer
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, SymbolicTensor) and not layer._step.inputs:
+            layer = layer._step.layer
         if not isinstance(layer, Layer):
             raise ArgumentTypeError(
                 f"Sequential takes layers; got {type(layer).__name__} {layer!r}. "
                 "Wrap a function in a layer: subclass jt.layers.Layer."
             )
-        if layer.name in {other.name for other in self._stack}:
+        if isinstance(layer, InputLayer):
+            self._begin(layer)
+            return
+        if layer.name in self._names:
             raise ArgumentError(
                 f"Sequential '{self.name}' has a layer named '{layer.name}' already. "
                 "Give each layer a name of its own."
             )
+        if not self._stack and self._entry is None and layer._input_shape is not None:
+            self._begin(InputLayer(batch_shape=layer._input_shape, dtype=layer.dtype))
+        self._names.add(layer.name)
         self._stack.append(layer)
+        if not self.trainable:
+            layer.trainable = False
+
+    def _begin(self, entry: InputLayer) -> None:
+        """Take note of the input shape, which comes first."""
+        if self._entry is not None or self._stack:
+            shape = "none" if self._entry is None else self._entry.batch_shape
+            raise ArgumentError(
+                f"Sequential '{self.name}' got an Input of shape {entry.batch_shape} "
+                f"after {len(self._stack)} layers; its input shape is {shape}. Put one "
+                "Input first: Sequential([jt.Input((3,)), ...])."
+            )
+        self._entry = entry
+        self._results = [entry.output]
 
     @property
     def layers(self) -> list[Layer]:
         """The layers in order, without `Input`."""
-        return [layer for layer in self._stack if not _is_input_layer(layer)]
+        return list(self._stack)
 
-    def _build_if_known(self) -> None:
-        """Make the weights now if the first layer says what shape comes in."""
-        shape = self._stack[0]._input_shape if self._stack else None
-        if shape is not None and None not in shape[1:]:
-            self._build_for(shape)
+    def _named_members(self) -> Iterator[tuple[str, Any]]:
+        return names_in_container(self._stack)
 
-    def build(self, input_shape: Any) -> None:
+    def _extend_results(self) -> None:
+        """Call the layers that were not called yet on the symbolic result so far."""
+        if not self._results:
+            return
+        for layer in self._stack[len(self._results) - 1 :]:
+            self._results.append(layer(self._results[-1]))
+        self.built = bool(self._stack)
+        self._forget_graph()
+
+    def _forget_graph(self) -> None:
+        self.__dict__.pop("_made_graph", None)
+
+    @property
+    def _graph(self) -> Graph | None:
+        """The layers as steps; made when it is asked for."""
+        if len(self._results) <= len(self._stack) or not self._stack:
+            return None
+        graph = self.__dict__.get("_made_graph")
+        if graph is None:
+            owner = f"Sequential('{self.name}')"
+            graph = Graph(self._results[0], self._results[-1], owner)
+            self.__dict__["_made_graph"] = graph
+        return graph
+
+    def build(self, input_shape: Any = None) -> None:
         """Make the weights of all layers by following the shapes through them."""
-        shape = tuple(input_shape)
-        for layer in self._stack:
-            shape = _output_shape(layer, shape)
+        if self._entry is None and input_shape is not None:
+            dtype = self._stack[0].dtype if self._stack else None
+            self._begin_with(input_shape, dtype)
+        self._extend_results()
+
+    def _begin_with(self, input_shape: Any, dtype: Any) -> None:
+        stack, self._stack = self._stack, []
+        try:
+            self._begin(InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
+        finally:
+            self._stack = stack
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The output of the last layer."""
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs
-
-
-def _is_input_layer(layer: Layer) -> bool:
-    return bool(layer.__dict__.get("_is_input_layer"))
-
-
-def _output_shape(layer: Layer, shape: tuple) -> tuple:
-    """What a layer makes of a shape; builds it on the way, computing nothing."""
-    if not layer.built:
-        layer._build_for(shape)
-    one = tuple(1 if length is None else length for length in shape)
-
-    def trace(inputs: jax.Array) -> Any:
-        return layer(inputs)._array()
-
-    out = jax.eval_shape(trace, jax.ShapeDtypeStruct(one, "float32")).shape
-    layer.__dict__["_output_shape"] = (shape[0], *out[1:])
-    return (shape[0], *out[1:])

@@ -1,11 +1,17 @@
 """Layers, as `jt.layers`."""
 
+from ..framework.input_layer import Input as Input
+from ..framework.input_layer import InputLayer as InputLayer
 from ..framework.layer import Layer as Layer
 from .activation import Activation as Activation
+from .add import Add as Add
+from .batch_normalization import BatchNormalization as BatchNormalization
+from .concatenate import Concatenate as Concatenate
 from .convolution import Conv1D as Conv1D
 from .convolution import Conv2D as Conv2D
 from .dense import Dense as Dense
 from .dropout import Dropout as Dropout
+from .embedding import Embedding as Embedding
 from .flatten import Flatten as Flatten
 from .global_pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
 from .global_pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
@@ -15,8 +21,10 @@ from .global_pooling import GlobalMaxPool1D as GlobalMaxPool1D
 from .global_pooling import GlobalMaxPool2D as GlobalMaxPool2D
 from .global_pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
 from .global_pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
-from .input import Input as Input
-from .input import InputLayer as InputLayer
+from .gru import GRU as GRU
+from .layer_normalization import LayerNormalization as LayerNormalization
+from .lstm import LSTM as LSTM
+from .multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from .pooling import AveragePooling1D as AveragePooling1D
 from .pooling import AveragePooling2D as AveragePooling2D
 from .pooling import AvgPool1D as AvgPool1D
@@ -25,3 +33,4 @@ from .pooling import MaxPool1D as MaxPool1D
 from .pooling import MaxPool2D as MaxPool2D
 from .pooling import MaxPooling1D as MaxPooling1D
 from .pooling import MaxPooling2D as MaxPooling2D
+from .reshape import Reshape as Reshape

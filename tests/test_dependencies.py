@@ -28,7 +28,7 @@ ORDER = {
         ("config",),
         ("registry", "seeds"),
         ("recording",),
-        ("devices", "sync", "batching"),
+        ("devices", "sync", "batching", "masking"),
         ("scattering",),
         ("variable",),
         ("history",),
@@ -36,7 +36,6 @@ ORDER = {
         ("coverage", "requests", "explaining", "drawing"),
         ("tape", "forward"),
         ("gradients_check", "custom_gradient", "recomputation", "branching"),
-        ("function",),
         ("captures",),
         ("plan",),
         ("lifting",),
@@ -59,14 +58,25 @@ ORDER = {
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
-        ("module",),
-        ("configs",),
-        ("layer",),
-        ("training", "saving", "functional"),
+        ("module", "masking"),
+        ("watching",),
+        ("function",),
+        ("configs", "symbolic"),
+        ("layer", "functional"),
+        ("input_layer", "op_names"),
+        ("graph_config", "summary"),
+        ("training", "saving"),
         ("model",),
         ("sequential",),
         ("debug",),
         ("faces",),
+    ),
+    "framework.saving": (
+        ("disk", "strict_json"),
+        ("tensor_file", "document"),
+        ("matching", "state", "directory"),
+        ("saved_model",),
+        ("weights",),
     ),
     "framework.ops": (
         ("conversion",),
@@ -99,6 +109,7 @@ ORDER = {
         ("segments",),
         ("tensor",),
         ("body",),
+        ("routine",),
     ),
 }
 
@@ -108,7 +119,7 @@ EXCEPTIONS = {
 }
 
 # Third-party packages: imported at the top of a file, or only inside a function.
-REQUIRED = {"jax", "numpy", "optax", "tqdm"}
+REQUIRED = {"jax", "numpy", "optax", "safetensors", "tqdm"}
 OPTIONAL = {"matplotlib", "pandas", "sklearn", "tensorboardX", "tensorflow", "torch"}
 
 PRIVATE_JAX = ("jax._src", "jax.core", "jax.interpreters", "jaxlib")

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.export import is_symbolic_dim
 
 from ..errors import (
     ArgumentError,
@@ -220,7 +221,12 @@ class ArrayLike(Handle):
     def reshape(self, *shape: Any) -> "Tensor":
         """The same elements in another shape; one axis may be -1."""
         given = shape[0] if len(shape) == 1 and not is_number(shape[0]) else shape
-        sizes = tuple(map(operator.index, given))
+        try:
+            sizes = tuple(map(operator.index, given))
+        except TypeError:
+            if not any(map(is_symbolic_dim, given)):
+                raise
+            sizes = tuple(given)  # the batch of a model whose shapes are inferred
         return call(ops.RESHAPE, (self,), {"shape": sizes}, sizes)
 
     def _host(self) -> np.ndarray:
@@ -372,7 +378,10 @@ class Tensor(ArrayLike):
         as `value`
     """
 
-    __slots__ = ()
+    __slots__ = ("_mask",)
+
+    _mask: "Tensor"
+    """Of a `MaskedTensor` alone; see `framework/masking.py`."""
 
     def __init__(self, value: TensorLike, dtype: Any = None) -> None:
         array = jnp.asarray(private_array(value, dtype, "value"))
@@ -475,17 +484,18 @@ def from_array(value: Any) -> Tensor:
     return tensor
 
 
-execution.make_pending = make_pending
-execution.make_value = from_array
-
-
-def _scalar(value: Any, kind: TensorType) -> Tensor:
+def make_result(kind: TensorType, value: Any, at: tuple[Any, int] = NOWHERE) -> Tensor:
+    """The Tensor of a value whose type is known, or that a recording will compute."""
     tensor = Tensor.__new__(Tensor)
     tensor._type = kind
     tensor._value = value
-    tensor._at = NOWHERE
+    tensor._at = at
     tensor._origin = None
     return tensor
+
+
+execution.make_pending = make_pending
+execution.make_value = from_array
 
 
 def scalar(value: Any) -> Tensor:
@@ -499,7 +509,7 @@ def scalar(value: Any) -> Tensor:
             f"The integer {value} does not fit {jnp.asarray(0).dtype.name}. "
             f"Call {X64} first, or use a smaller number."
         ) from None
-    return _scalar(value, tensor_type((), dtype, True, SCALAR))
+    return make_result(tensor_type((), dtype, True, SCALAR), value)
 
 
 def partner(x: Handle, value: TensorLike) -> Any:
@@ -512,7 +522,8 @@ def partner(x: Handle, value: TensorLike) -> Any:
     cls = value.__class__
     if cls is float or cls is int:
         if kind.is_inexact:
-            return _scalar(float(value), tensor_type((), kind.dtype, False, SCALAR))
+            kind = tensor_type((), kind.dtype, False, SCALAR)
+            return make_result(kind, float(value))
         return scalar(value)
     if isinstance(value, Handle):
         return value
@@ -543,6 +554,8 @@ def convert(value: TensorLike, dtype: Any = None, name: str = "value") -> Any:
             return scalar(value)
         if isinstance(value, jax.Array):  # a tracer
             return from_array(value)
+        if is_symbolic_dim(value):  # a length of a shape that is inferred
+            return make_result(tensor_type((), np.dtype("int32"), True, SCALAR), value)
     if isinstance(value, list | tuple) and _holds_handles(value):
         stacked = call(STACK, [convert(part) for part in value], {"axis": 0}, (0,))
         return stacked if dtype is None else cast(stacked, dtype)
@@ -680,10 +693,12 @@ _INDEX = tensor_type((), np.dtype("int32"), False, SCALAR)
 
 
 def _index_number(value: int) -> Tensor:
-    return _scalar(value, _INDEX)
+    return make_result(_INDEX, value)
 
 
 def _slice_part(part: slice, length: int, numbers: list) -> tuple:
+    if part.start is None and part.stop is None and part.step is None:
+        return ("all",)  # also where the length is not known
     start, stop, step = part.indices(length)
     size = len(range(start, stop, step))
     if size == length and step == 1:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...framework.errors import ArgumentError, ShapeError
+from ...framework.input_layer import Input
 from ...framework.layer import Layer
 from ...framework.sequential import Sequential
 from ..convolution import Conv2D
 from ..dense import Dense
 from ..flatten import Flatten
 from ..global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
-from ..input import Input
 from ..pooling import MaxPooling2D
 
 _BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))

@@ -138,3 +138,68 @@ def test_names_are_numbered():
         "numbered_2",
     ]
     assert Numbered("own").name == "own"
+
+
+def dense(units):
+    layer = jt.layers.Dense(units)
+    layer(jt.ones((1, 2)))
+    return layer
+
+
+class Network(jt.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = dense(2)
+        self.blocks = [dense(2), dense(2)]
+        self.heads = {"a/b": jt.Sequential([dense(1)])}
+        self.tied = self.hidden
+        self._own = self.add_weight((), name="scale")
+        self.plain = [jt.Variable(1.0)]
+
+
+def test_paths_are_attributes_and_places():
+    assert list(Network().variables_by_path()) == [
+        "scale",
+        "plain/0",
+        "hidden/kernel",
+        "hidden/bias",
+        "blocks/0/kernel",
+        "blocks/0/bias",
+        "blocks/1/kernel",
+        "blocks/1/bias",
+        "heads/a_b/dense/kernel",
+        "heads/a_b/dense/bias",
+    ]
+
+
+def test_paths_lead_to_all_variables_and_are_the_same_when_made_again():
+    first, second = Network(), Network()
+    paths = first.variables_by_path()
+    assert {id(v) for v in paths.values()} == {id(v) for v in first.variables}
+    assert list(paths) == list(second.variables_by_path())
+
+
+def test_layers_of_a_sequential_are_named_by_class_and_count_or_by_their_name():
+    def made():
+        sizes = [jt.layers.Dense(2), jt.layers.Dropout(0.5), jt.layers.Dense(2)]
+        inner = jt.Sequential([jt.layers.Dense(2)], name="inner")
+        model = jt.Sequential([*sizes, jt.layers.Dense(1, name="head/1"), inner])
+        model.build((None, 3))
+        return model
+
+    first, second = made(), made()
+    kernels = [path for path in first.variables_by_path() if path.endswith("kernel")]
+    assert kernels == [
+        "dense/kernel",
+        "dense_1/kernel",
+        "head_1/kernel",
+        "inner/dense/kernel",
+    ]
+    assert list(second.variables_by_path()) == list(first.variables_by_path())
+
+
+def test_members_of_one_name_get_numbers():
+    layer = jt.Layer()
+    for _ in range(3):
+        layer.add_weight((), name="w")
+    assert list(layer.variables_by_path()) == ["w", "w_1", "w_2"]

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -55,8 +57,8 @@ def test_summary_shows_shapes():
     lines = []
     model = jt.Sequential([Dense(4, input_shape=(3,), name="hidden"), Dense(1)])
     model.summary(print_fn=lines.append)
-    assert lines[3].split() == ["hidden", "(Dense)", "(None,", "4)", "16"]
-    assert lines[-3] == "Total params: 21"
+    assert re.fullmatch(r"│ hidden \(Dense\) +│ \(None, 4\) +│ +16 │", lines[4])
+    assert lines[-3] == " Total params: 21 (84.00 B)"
 
 
 def test_what_is_no_layer_raises():

@@ -1,0 +1,109 @@
+"""Input: where a model begins."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from . import registry
+from .dtypes import as_dtype
+from .errors import ArgumentError, ArgumentTypeError
+from .layer import Layer
+from .recording.tensor import Tensor
+from .symbolic import Step, symbolic_type
+
+
+@registry.register("layer", "InputLayer")
+class InputLayer(Layer):
+    """Tells shape and dtype of what comes into a model; `output` is symbolic.
+
+    Args:
+        shape: Of one sample, without the batch; `None` for lengths that may change.
+        batch_size: Length of the batch, if it is always the same.
+        dtype: Element type of the inputs, to which others are cast. Default float32.
+        name: Default "input_layer" with a running number.
+        batch_shape: `(batch_size, *shape)`, in place of both.
+
+    Shapes:
+        input (batch, *shape) -> output the same
+
+    Raises:
+        ArgumentError: if the shape is missing or has a negative length.
+        ArgumentTypeError: if it is made of something else than integers.
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        if batch_shape is not None:
+            batch_size, *shape = batch_shape
+        if shape is None:
+            raise ArgumentError(
+                "`shape` is missing: the shape of one sample, for example "
+                "jt.Input(shape=(10,))."
+            )
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        super().__init__(dtype=None if dtype is None else as_dtype(dtype), name=name)
+        self.batch_shape = (_length(batch_size), *map(_length, shape))
+        self.built = True
+        kind = symbolic_type(self.batch_shape, self.dtype)
+        tree = jax.tree.structure(((), {}))
+        step = Step(self, self.name, [], tree, [kind], jax.tree.structure(0), self)
+        self._note_steps([step])
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """The inputs themselves."""
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """The shape with the batch, the dtype and the name, as in Keras."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype.name,
+            "name": self.name,
+        }
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+) -> Any:
+    """The symbolic tensor on which a model is put together; see `InputLayer`.
+
+    Example:
+        >>> inputs = jt.Input(shape=(3,))
+        >>> inputs.shape
+        (None, 3)
+        >>> model = jt.Model(inputs, jt.layers.Dense(2)(inputs) * 2.0)
+        >>> model(jt.ones((5, 3))).shape
+        (5, 2)
+    """
+    return InputLayer(shape, batch_size, dtype, name, batch_shape).output
+
+
+def _length(given: Any) -> int | None:
+    if given is None:
+        return None
+    try:
+        length = operator.index(given)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"`shape` must be made of integers and None; got {given!r}. "
+            "For example: jt.Input(shape=(28, 28, 1))."
+        ) from None
+    if length < 0:
+        raise ArgumentError(
+            f"`shape` has the length {length}. Use None where a length may change."
+        )
+    return length
