@@ -137,6 +137,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         (2, 3)
     """
 
+    supports_masking = True
     _ndim, _op = 1, _MEAN
 
     def call(self, inputs: Tensor, mask: TensorLike | None = None) -> Tensor:
@@ -144,6 +145,9 @@ class GlobalAveragePooling1D(_GlobalPooling):
         if mask is None:
             return self._pooled(_MEAN, inputs)
         return self._pooled(_MASKED_MEAN, inputs, convert(mask, name="mask"))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: there are no steps in the output."""
 
 
 @registry.register("layer", ("GlobalAveragePooling2D", "GlobalAvgPool2D"))

@@ -25,6 +25,8 @@ P, P2 = within(0.1, 0.8, 7, 4), within(0.15, 0.85, 7, 4)
 """Numbers in (0, 1): targets and predicted probabilities."""
 CLASSES = given(np.arange(7) % 4)
 X, Y = real(7, 4), within(-1.71, 2.17, 7, 4)
+LINE, IMAGE = real(7, 5, 2), real(7, 6, 4, 4)
+STEPS = given(np.arange(7 * 5).reshape(7, 5) % 3 != 1)
 WEIGHTS = (real(7, 3), real(7))
 
 
@@ -57,12 +59,46 @@ def _graph(dtype):
 
 LAYERS = [
     layer(layers.Activation, X, activation="tanh"),
+    layer(layers.AveragePooling1D, LINE, pool_size=3, strides=2, padding="same"),
+    layer(layers.AveragePooling2D, IMAGE, pool_size=(3, 2), strides=2),
+    layer(layers.Conv1D, LINE, filters=3, kernel_size=3, padding="causal", groups=1),
+    layer(
+        *(layers.Conv2D, IMAGE),
+        filters=4,
+        kernel_size=(3, 2),
+        strides=2,
+        padding="same",
+        groups=2,
+        activation="tanh",
+        kernel_regularizer="l2",
+    ),
+    layer(
+        *(layers.Conv2D, IMAGE),
+        filters=3,
+        kernel_size=2,
+        data_format="channels_first",
+        dilation_rate=(1, 2),
+        use_bias=False,
+        _way="channels first",
+    ),
     layer(layers.Dense, X, units=3, activation="tanh", kernel_regularizer="l2"),
     layer(layers.Dense, real(7, 2, 4), units=3, use_bias=False, _way="without bias"),
     layer(layers.Dropout, X, rate=0.4, seed=3, _call={"training": True}),
     layer(layers.Dropout, X, rate=0.4, noise_shape=(None, 1), _way="in evaluation"),
     layer(layers.Flatten, real(7, 3, 2), data_format="channels_first"),
+    layer(layers.GlobalAveragePooling1D, LINE, data_format="channels_first"),
+    layer(
+        *(layers.GlobalAveragePooling1D, LINE),
+        keepdims=True,
+        _call={"mask": STEPS},
+        _way="masked",
+    ),
+    layer(layers.GlobalAveragePooling2D, IMAGE, keepdims=True),
+    layer(layers.GlobalMaxPooling1D, LINE, keepdims=True),
+    layer(layers.GlobalMaxPooling2D, IMAGE, data_format="channels_first"),
     layer(layers.InputLayer, X, shape=(4,)),
+    layer(layers.MaxPooling1D, LINE, pool_size=3, strides=1, padding="same"),
+    layer(layers.MaxPooling2D, IMAGE, pool_size=(2, 3), data_format="channels_first"),
     layer(jt.Model, X, Y, _made=_graph, _is_joined=True),
     layer(jt.Sequential, X, _made=_stack),
     layer(Network, X, units=3),
