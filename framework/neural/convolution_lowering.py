@@ -121,8 +121,9 @@ def _forms(shape: tuple, window_shape: tuple, how: Windows) -> tuple[_Form, _For
         return _Form(batch), _Form(batch)
     if batch * one <= weights:
         forward = _Form(batch)
-    elif any(w > n for w, n in zip(window, lengths, strict=True)):
-        forward = _Form(_divisor(batch, data // one))  # XLA walks through it by element
+    elif weights >= data and any(w > n for w, n in zip(window, lengths, strict=True)):
+        # XLA walks through these element by element.
+        forward = _Form(_divisor(batch, weights // (2 * one)))
     else:
         forward = _LAX
     margins = [sum(pair) for pair in how.padding]
