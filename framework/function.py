@@ -311,6 +311,7 @@ class Function:
             found, tree = jax.tree.flatten(masking.parted(result), is_leaf=is_handle)
             outputs = {n: _as_result(v) for n, v in enumerate(found) if _is_result(v)}
             numbers = [body.number(tensor) for tensor in outputs.values()]
+            settle_homes([*body.owners.values()])
         routine = Routine(self.__name__, body, len(kinds), numbers)
         body.is_done = True
         return _Recorded(routine, tree, found, list(outputs), masked, body)

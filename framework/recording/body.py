@@ -264,6 +264,7 @@ def traced(
         result = function(*body.placeholders(kinds, sources))
         flat, tree = jax.tree.flatten(result, is_leaf=is_handle)
         results = [body.number(convert(leaf, name="result")) for leaf in flat]
+        settle_homes([*body.owners.values()])  # a loop goes on from them
         return Computation(body, len(kinds), results), tree
 
 
