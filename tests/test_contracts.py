@@ -25,12 +25,16 @@ def _quick_programs():
 
 
 def of_kinds(*kinds, has_slow=False):
-    rows = [
-        pytest.param(row, marks=[pytest.mark.slow] * (has_slow and row.is_slow))
-        for row in ROWS
-        if row.kind in kinds
-    ]
-    return pytest.mark.parametrize("row", rows, ids=str)
+    """These rows; second ones of a class and large programs may be slow."""
+    return pytest.mark.parametrize(
+        "row",
+        [
+            pytest.param(row, marks=[pytest.mark.slow] * (has_slow and row.is_slow))
+            for row in ROWS
+            if row.kind in kinds
+        ],
+        ids=str,
+    )
 
 
 KINDS = ("layer", "loss", "optimizer", "regularizer")
