@@ -307,6 +307,7 @@ class Layer(Module):
         with execution.detached():
             self.build(shape, **further)
         self.__dict__["_built_for"] = shape
+        self.__dict__["_built_with"] = further
         self.built = True
         if not self.trainable:
             self.trainable = False

@@ -55,7 +55,6 @@ class Model(Layer):
     """
 
     supports_masking = True
-
     _graph: Graph | None = None
     _is_chain = False
 

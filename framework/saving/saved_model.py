@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def checked_path(filepath: Any) -> str:
     Raises:
         ArgumentError: for one that says HDF5, or is a file.
     """
-    path = os.fspath(filepath)
+    path = disk.path_of(filepath)
     if path.endswith((".h5", ".hdf5")):
         raise ArgumentError(
             f"`filepath` is {path!r}, an HDF5 name; jaxtape saves a model as a folder. "
@@ -108,7 +108,11 @@ def _written_build(layer: Any) -> dict[str, Any]:
     """What a layer was built for; nothing if it was built along with its parts."""
     if "_built_for" not in layer.__dict__:
         return {}
-    return {"shape": registry.serialize(_plain_shape(layer.__dict__["_built_for"]))}
+    written = {"shape": _plain_shape(layer.__dict__["_built_for"])}
+    further = _plain_shape(layer.__dict__.get("_built_with", {}))
+    if further:
+        written["further_shapes"] = further
+    return {key: registry.serialize(part) for key, part in written.items()}
 
 
 def _plain_shape(shape: Any) -> Any:
@@ -189,7 +193,8 @@ def load_model(
     if found := matching.differences(owner, given, variables, is_exact=True):
         advice = "Is its class still what it was when the model was saved?"
         raise matching.refusal(arrays.path, owner, found, advice)
-    matching.assign({name: arrays.values[name] for name in given}, variables)
+    values = {name: arrays.values[name] for name in given}
+    matching.assign(matching.converted(arrays.path, values, variables), variables)
     if compile:
         if optimizer is not None:
             model.optimizer = optimizer
@@ -201,6 +206,11 @@ def weights(path: str) -> Any:
     """The weights in a saved model's folder."""
     _, arrays = directory.read(path)
     return arrays.below(state.WEIGHTS)
+
+
+def is_part(names: Iterable[str]) -> bool:
+    """Whether these are the names in a saved model's file of arrays."""
+    return any(map(state.is_random, names))
 
 
 def _check_fields(content: dict[str, Any], place: str) -> None:
@@ -232,7 +242,8 @@ def _build(model: Module, built: dict[str, Any]) -> None:
         if layer is None or layer.built:
             continue
         if "shape" in row:
-            layer._build_for(registry.restored(row["shape"]))
+            further = registry.restored(row.get("further_shapes", {}))
+            layer._build_for(registry.restored(row["shape"]), **further)
         else:
             layer.built = True
 
