@@ -55,16 +55,15 @@ def in_float64(check: Callable[[Row], None]) -> Callable[[Row], None]:
 
 
 @in_float64
-def check_executions(row: Row) -> None:
-    """Op by op, compiled and in a `jt.function`: the same numbers and state."""
-    expected = _history(row, "op_by_op")
-    ways = {
-        "compiled": _history(row, "compiled"),
-        "function": _history(row, "auto", in_function=True),
-    }
-    for way, found in ways.items():
-        for what, value in expected.items():
-            _close(f"{way}: {what}", found[what], value)
+def check_function(row: Row) -> None:
+    """In a `jt.function` outputs, gradients and state are those of plain calls."""
+    _compare("function", _history(row, "auto", in_function=True), row)
+
+
+@in_float64
+def check_op_by_op(row: Row) -> None:
+    """Without compiling the whole they are the same, too."""
+    _compare("op by op", _history(row, "op_by_op"), row)
 
 
 @in_float64
@@ -250,6 +249,11 @@ def _check_steps(row: Row) -> None:
         found = mine(*tape.gradient(value, mine.updated))
         for number, (a, b) in enumerate(zip(found, expected, strict=True)):
             _close(f"tape: variable {number} in step {turn}", a, b)
+
+
+def _compare(way: str, found: dict[str, np.ndarray], row: Row) -> None:
+    for what, expected in _history(row, "compiled").items():
+        _close(f"{way}: {what}", found[what], expected)
 
 
 def _history(row: Row, mode: str, in_function: bool = False) -> dict[str, Any]:
