@@ -106,9 +106,13 @@ def _described(model: Any, optimizer: Any) -> tuple[dict, dict[str, np.ndarray]]
 
 def _written_build(layer: Any) -> dict[str, Any]:
     """What a layer was built for; nothing if it was built along with its parts."""
-    if "_built_for" not in layer.__dict__:
+    own = layer.__dict__
+    if "_built_for" not in own:
         return {}
-    return {"shape": registry.serialize(_plain_shape(layer.__dict__["_built_for"]))}
+    written = {"shape": registry.serialize(_plain_shape(own["_built_for"]))}
+    if further := own.get("_built_with"):  # shapes of further inputs
+        written["further"] = registry.serialize(_plain_shape(further))
+    return written
 
 
 def _plain_shape(shape: Any) -> Any:
@@ -238,7 +242,8 @@ def _build(model: Module, built: dict[str, Any]) -> None:
         if layer is None or layer.built:
             continue
         if "shape" in row:
-            layer._build_for(registry.restored(row["shape"]))
+            further = registry.restored(row.get("further", {}))
+            layer._build_for(registry.restored(row["shape"]), **further)
         else:
             layer.built = True
 
