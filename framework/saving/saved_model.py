@@ -106,13 +106,13 @@ def _described(model: Any, optimizer: Any) -> tuple[dict, dict[str, np.ndarray]]
 
 def _written_build(layer: Any) -> dict[str, Any]:
     """What a layer was built for; nothing if it was built along with its parts."""
-    own = layer.__dict__
-    if "_built_for" not in own:
+    if "_built_for" not in layer.__dict__:
         return {}
-    written = {"shape": registry.serialize(_plain_shape(own["_built_for"]))}
-    if further := own.get("_built_with"):  # shapes of further inputs
-        written["further"] = registry.serialize(_plain_shape(further))
-    return written
+    written = {"shape": _plain_shape(layer.__dict__["_built_for"])}
+    further = _plain_shape(layer.__dict__.get("_built_with", {}))
+    if further:
+        written["further_shapes"] = further
+    return {key: registry.serialize(part) for key, part in written.items()}
 
 
 def _plain_shape(shape: Any) -> Any:
@@ -242,7 +242,7 @@ def _build(model: Module, built: dict[str, Any]) -> None:
         if layer is None or layer.built:
             continue
         if "shape" in row:
-            further = registry.restored(row.get("further", {}))
+            further = registry.restored(row.get("further_shapes", {}))
             layer._build_for(registry.restored(row["shape"]), **further)
         else:
             layer.built = True
