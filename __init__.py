@@ -50,6 +50,9 @@ from .framework.dtypes import uint32 as uint32
 from .framework.dtypes import uint64 as uint64
 from .framework.faces import show_under
 from .framework.forward import ForwardAccumulator as ForwardAccumulator
+from .framework.function import Function as Function
+from .framework.function import TensorSpec as TensorSpec
+from .framework.function import function as function
 from .framework.gradients_check import gradients_check as gradients_check
 from .framework.layer import Layer as Layer
 from .framework.lifting import op as op
@@ -213,5 +216,6 @@ from .framework.variable import Variable as Variable
 from .framework.versions import __version__ as __version__
 from .framework.versions import show_versions as show_versions
 from .layers import Input as Input
+from .layers import applications as applications
 
 show_under(__name__, globals())

@@ -33,6 +33,8 @@ class InputLayer(Layer):
         ArgumentTypeError: if it is made of something else than integers.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from . import configs, initializers, registry, symbolic
+from . import configs, initializers, masking, registry, symbolic
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
 from .recording.node import Handle, SymbolicInput, current
-from .recording.op import ArrayClass
+from .recording.op import ArrayClass, Op
 from .recording.site import layer_calls
 from .recording.tensor import Tensor, TensorLike, convert, from_array
 from .symbolic import SymbolicTensor, known_shape
@@ -72,7 +72,11 @@ class Layer(Module):
 
     A subclass makes its weights in `build(input_shape)` with `add_weight`, or in its
     constructor, and computes in `call(inputs)`. A `training` argument of `call` gets
-    the value that the outermost call was given, as in Keras.
+    the value that the outermost call was given, as in Keras; a `mask` argument gets
+    the mask of the inputs, if they have one.
+
+    `supports_masking = True` passes the mask of the inputs on to the outputs; a
+    `compute_mask(inputs, mask)` of its own makes another one.
 
     Args:
         activity_regularizer: Penalty on the outputs, divided by the batch size as in
@@ -88,6 +92,9 @@ class Layer(Module):
 
     registry_kind: ClassVar[str] = "layer"
     """Where the registry has the classes that configs name."""
+
+    supports_masking: bool = False
+    """Whether outputs get a mask. Without it, that of the inputs ends here."""
 
     def __init__(
         self,
@@ -116,12 +123,30 @@ class Layer(Module):
         self._first_argument, self._training_place, self._default_training = (
             _arguments_of(type(self).call)
         )
-        self._is_plain = not self._takes_training and self.activity_regularizer is None
+        self._settle_masking(masking.takes_part(type(self)))
         if not trainable:
             self.trainable = False
 
+    def _settle_masking(self, has_part: bool) -> None:
+        """Note whether calls ask for masks or make them; others do not look for any."""
+        self._handles_masks = has_part
+        self._is_plain = not (
+            has_part or self._takes_training or self.activity_regularizer is not None
+        )
+        if type(self).compute_mask not in masking.passed_on:
+            self.supports_masking = has_part
+
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape; the first axis is the batch."""
+        """Make the weights for inputs of this shape; the first axis is the batch.
+
+        Where there are several inputs in a list or dictionary, so are their shapes.
+        A `build` of several arguments, `value_shape` after the first, gets the shapes
+        of the arguments of `call` of these names, `value`.
+        """
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the outputs, from inputs and their mask: by default the same."""
+        return mask
 
     def call(self, inputs: Any) -> Any:
         """Compute the outputs. Subclasses must define it."""
@@ -150,8 +175,10 @@ class Layer(Module):
         if len(args) > self._training_place:
             options["training"] = args[self._training_place]
             args = args[: self._training_place]
+        meets_masks = self._handles_masks
         for value in args:
             if value.__class__ is not Tensor:
+                meets_masks = meets_masks or masking.is_masked(args)
                 if args[0] is None:
                     raise ArgumentTypeError(
                         f"{type(self).__name__}('{self.name}') was called on None. "
@@ -163,7 +190,7 @@ class Layer(Module):
                     return self._call_symbolically(args, options)
                 break
         if not self.built:
-            self._build_once(args)
+            self._build_once(args, options)
         running = _running
         outer_call, outer_training = running.call, running.training
         if outer_call is None:
@@ -175,12 +202,14 @@ class Layer(Module):
         if is_region:
             recording.depth = 1
         try:
+            before = masking.fill(self, args, options) if meets_masks else None
             outputs = self.call(*args, **options)
+            if meets_masks and args:
+                masking.carry(self, args[0], outputs, before)
             if self.activity_regularizer is not None:
                 for output in jax.tree.leaves(outputs, is_leaf=_is_handle):
-                    # Over the batch, so that its strength does not depend on its size.
-                    size = output.shape[0] if output.ndim else 1
-                    self.add_loss(self.activity_regularizer(output) / max(size, 1))
+                    penalty = convert(self.activity_regularizer(output))
+                    self.add_loss(execution.call(_BY_BATCH, (penalty, output)))
         finally:
             running.call, running.training = outer_call, outer_training
             if is_region:
@@ -266,17 +295,19 @@ class Layer(Module):
                 options["training"] = given
         _running.training = given
 
-    def _build_once(self, inputs: Sequence[Any]) -> None:
-        shapes = [*map(_shapes, inputs)]
-        if shapes:
-            self._build_for(shapes[0])
-        else:
-            self._build_for(None)
+    def _build_once(self, inputs: Sequence[Any], options: dict[str, Any]) -> None:
+        further = {}
+        for name, (source, place) in _shape_arguments(type(self)).items():
+            value = inputs[place] if place < len(inputs) else options.get(source)
+            if value is not None:
+                further[name] = _shapes(_convert_inputs(value))
+        self._build_for(_shapes(inputs[0]) if inputs else None, **further)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **further: Any) -> None:
         with execution.detached():
-            self.build(shape)
+            self.build(shape, **further)
         self.__dict__["_built_for"] = shape
+        self.__dict__["_built_with"] = further
         self.built = True
         if not self.trainable:
             self.trainable = False
@@ -309,7 +340,8 @@ class Layer(Module):
         draw = initializers.get(
             initializer or ("glorot_uniform" if is_float else "zeros")
         )
-        with execution.detached():
+        # A layer may first be called inside a function that JAX traces.
+        with execution.detached(), jax.ensure_compile_time_eval():
             variable = Variable(
                 lambda: draw(shape, dtype),
                 trainable=trainable,
@@ -439,7 +471,29 @@ class Layer(Module):
             variable.assign(value)
 
 
+def _by_batch(penalty: jax.Array, output: jax.Array) -> jax.Array:
+    """Over the batch, so that a penalty's strength does not depend on its size."""
+    size = output.shape[0] if output.ndim else 1
+    return penalty / (size if size != 0 else 1)
+
+
+_BY_BATCH = Op("activity_penalty", _by_batch, carried=frozenset({0}))
+
 layer_calls.add(Layer.__call__.__code__)
+masking.passed_on.add(Layer.compute_mask)
+
+
+@functools.cache
+def _shape_arguments(kind: type) -> dict[str, tuple[str, int]]:
+    """Further arguments of `build`, each with its argument of `call` and the place."""
+    method: Any = kind
+    names = list(inspect.signature(method.call).parameters)[1:]
+    found = {}
+    for name in list(inspect.signature(method.build).parameters)[2:]:
+        source = name.removesuffix("_shape")
+        if source in names and source != name:
+            found[name] = (source, names.index(source))
+    return found
 
 
 def _shapes(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from . import configs, graph_config, registry, saving
+from . import configs, graph_config, masking, registry, saving
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from .functional import Graph
 from .layer import Derived, Layer
@@ -54,6 +54,7 @@ class Model(Layer):
         (2, 1)
     """
 
+    supports_masking = True
     _graph: Graph | None = None
     _is_chain = False
 
@@ -104,9 +105,9 @@ class Model(Layer):
         if not self.built:
             self.compute_output_shape(input_shape)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: Any, **further: Any) -> None:
         if type(self).build is not Model.build:
-            super()._build_for(shape)
+            super()._build_for(shape, **further)
         else:  # the layers are built as `call` comes to them
             self.built = True
 
@@ -186,6 +187,9 @@ class Model(Layer):
             for module in self.submodules
             if isinstance(module, Layer) and id(module) not in nested
         ]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None beside those that the layers in it gave the outputs."""
 
     def _named_members(self) -> Iterator[tuple[str, Any]]:
         if self._graph is not None:
@@ -313,6 +317,9 @@ class Model(Layer):
             show_trainable,
             layer_range,
         )
+
+
+masking.passed_on.add(Model.compute_mask)
 
 
 def _listed(structure: Any) -> Any:

@@ -25,24 +25,34 @@ class _Structure:
     def changed(cls, *_: Any) -> None:
         """Forget all lists that were made before."""
         cls.version += 1
+        Attributes.changes += 1
 
 
-class _TrackedList(list):
+class Attributes:
+    """A count of all changes of attributes of modules."""
+
+    changes = 0
+
+
+_ABSENT = object()
+
+
+class TrackedList(list):
     """A list held by a module; changing it changes the module's structure."""
 
 
-class _TrackedDict(dict):
+class TrackedDict(dict):
     """A dictionary held by a module; changing it changes the module's structure."""
 
 
 def _tracked(value: Any) -> Any:
     """A list or dictionary as one that announces its changes, at every depth."""
     if value.__class__ is list:
-        return _TrackedList(map(_tracked, value))
+        return TrackedList(map(_tracked, value))
     if value.__class__ is tuple:
         return tuple(map(_tracked, value))
     if value.__class__ is dict:
-        return _TrackedDict({key: _tracked(part) for key, part in value.items()})
+        return TrackedDict({key: _tracked(part) for key, part in value.items()})
     return value
 
 
@@ -61,12 +71,12 @@ def _announcing(base: type, name: str) -> Any:
 
 for _kind, _names in (
     (
-        _TrackedList,
+        TrackedList,
         "append extend insert remove pop clear sort reverse "
         "__setitem__ __delitem__ __iadd__ __imul__",
     ),
     (
-        _TrackedDict,
+        TrackedDict,
         "update setdefault pop popitem clear __setitem__ __delitem__ __ior__",
     ),
 ):
@@ -120,7 +130,10 @@ class Module:
             _Structure.changed()
         elif isinstance(self.__dict__.get(name), _TRACKED):
             _Structure.changed()
+        before = self.__dict__.get(name, _ABSENT)
         super().__setattr__(name, value)
+        if self.__dict__.get(name, _ABSENT) is not before:
+            Attributes.changes += 1
 
     def __delattr__(self, name: str) -> None:
         _Structure.changed()

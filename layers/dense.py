@@ -62,6 +62,8 @@ class Dense(Layer):
         Glorot and Bengio, 2010, eq. 16 (the initializer).
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -94,9 +96,11 @@ class Dense(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make `kernel` and `bias` for inputs whose last axis is known."""
-        if not all(isinstance(axis, int | None) for axis in input_shape or ()):
+        if isinstance(input_shape, dict) or any(
+            isinstance(axis, list | tuple | dict) for axis in input_shape or ()
+        ):
             self._check_is_one(input_shape)
-        if not input_shape or input_shape[-1] is None:
+        if not input_shape or not isinstance(input_shape[-1], int):
             raise ShapeError(
                 f"Dense('{self.name}') needs inputs whose last axis is known; got "
                 f"shape {input_shape}. Give it at least one axis of features."

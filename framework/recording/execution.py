@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
+from jax.export import is_symbolic_dim
 
 from .. import config
+from ..errors import SymbolicError
 from .compiling import note_length
 from .home import Home
 from .launching import (
@@ -105,6 +107,9 @@ def call(
 
 def move_in(variables: Sequence[Any]) -> Home:
     """Give variables a home; what is pending reads them from there."""
+    if current().outer is not None:  # a body takes no values in
+        with detached():
+            return Home(variables)
     home = Home(variables)  # reads them, which may run what is pending
     recording = current()
     for variable, before in zip(home.members, home.before, strict=True):
@@ -116,13 +121,22 @@ def move_in(variables: Sequence[Any]) -> Home:
 
 
 def update(recording: Recording, op: Op, inputs: Sequence[Handle]) -> None:
-    """Record a call that only assigns variables, and end the program with it."""
+    """Record a call that only assigns variables, and end the program with it.
+
+    In a body, which does not end there, what follows reads the new values.
+    """
     if recording.has_settled:
         run(recording)
         recording = current()
     node = record(recording, op, inputs, None, ())
     recording.values.extend([nobody] * len(node.outputs))
-    run(recording)
+    if recording.outer is None:
+        run(recording)
+        return
+    _note_writes(recording, node, inputs)
+    for _, position in op.writes:
+        if isinstance(inputs[position], Home):
+            recording.cut(inputs[position])
 
 
 def add_results(recording: Recording, node: Node) -> list[Handle]:
@@ -180,6 +194,9 @@ def _run_now(
             if misfit is error:
                 raise
             raise misfit from None
+        except Exception:
+            _refuse_symbols(op, options)
+            raise
     if op.writes:
         leaves = jax.tree.leaves(out)
         if any(leaf.__class__ is not ArrayClass for leaf in leaves):
@@ -190,6 +207,15 @@ def _run_now(
     if isinstance(out, jax.Array):
         return make_value(out)
     return jax.tree.map(make_value, out)
+
+
+def _refuse_symbols(op: Op, options: dict[str, Any]) -> None:
+    """Explain a call that needs a length which only a model's inputs have."""
+    if any(map(is_symbolic_dim, jax.tree.leaves(options))):
+        raise SymbolicError(
+            f"{op.name} got {options}, in which a length is not known while a model is "
+            "put together. Call it in the `call` of a layer, which sees real lengths."
+        ) from None
 
 
 def _argument(handle: Handle) -> Any:

@@ -1,0 +1,157 @@
+import copy
+
+import jax
+import numpy as np
+import pytest
+
+import jaxtape as jt
+from jaxtape.framework.masking import MaskedTensor, mask_of
+
+IDS = np.array([[3, 1, 0], [2, 0, 0]])
+MASK = [[True, True, False], [True, False, False]]
+
+
+class Counting(jt.layers.Layer):
+    """The number of steps that count, for each sequence; -1 without a mask."""
+
+    def call(self, inputs, mask=None):
+        if mask is None:
+            return inputs[:, 0, 0] * 0 - 1
+        return jt.reduce_sum(jt.cast(mask, "float32"), 1)
+
+
+class Halving(jt.layers.Layer):
+    """Every other step."""
+
+    def call(self, inputs):
+        return inputs[:, ::2]
+
+    def compute_mask(self, inputs, mask=None):
+        return None if mask is None else mask[:, ::2]
+
+
+class Scaling(jt.layers.Layer):
+    supports_masking = True
+
+    def call(self, inputs):
+        return inputs * 2.0
+
+
+class Forgetful(jt.layers.Layer):
+    def call(self, inputs):
+        return inputs * 2.0
+
+
+class Pair(jt.layers.Layer):
+    """Masks by the names of several inputs."""
+
+    def build(self, left_shape, right_shape):
+        self.shapes = (left_shape, right_shape)
+
+    def call(self, left, right, right_mask=None):
+        return left if right_mask is None else left * jt.cast(right_mask, "float32")
+
+
+def embedded(ids=IDS):
+    return jt.layers.Embedding(5, 2, mask_zero=True)(ids)
+
+
+def test_masks_pass_through_layers_that_work_on_each_step():
+    model = jt.Sequential(
+        [
+            jt.layers.Embedding(5, 2, mask_zero=True),
+            jt.layers.Dense(3, activation="relu"),
+            jt.layers.Activation("tanh"),
+            jt.layers.Dropout(0.5),
+            jt.layers.LayerNormalization(),
+            Scaling(),
+        ]
+    )
+    outputs = model(IDS)
+    assert mask_of(outputs).tolist() == MASK
+    assert Counting()(outputs).tolist() == [2.0, 1.0]
+
+
+def test_a_mask_may_be_given_in_any_form():
+    x = np.ones((2, 3, 2), "float32")
+    for mask in (MASK, np.array(MASK), np.array(MASK, "int32"), jt.constant(MASK)):
+        assert Counting()(x, mask=mask).tolist() == [2.0, 1.0]
+    assert Counting()(embedded(), mask=[[True] * 3] * 2).tolist() == [3.0, 3.0]
+    assert Counting()(x).tolist() == [-1.0, -1.0]
+
+
+def test_a_layer_computes_the_mask_of_its_outputs():
+    halved = Halving()(embedded())
+    assert mask_of(halved).tolist() == [[True, False], [True, False]]
+    assert Halving().supports_masking
+
+
+def test_ops_have_no_masks():
+    x = embedded()
+    assert isinstance(x, MaskedTensor)
+    assert mask_of(x + 1) is None
+    assert mask_of(copy.deepcopy(x)) is None
+    assert jax.tree.leaves(x)[0].shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize("in_model", [False, True])
+def test_a_layer_that_does_not_pass_masks_on_warns(in_model):
+    layer, embedding = Forgetful(name="late"), jt.layers.Embedding(5, 2, mask_zero=True)
+    apply = jt.Sequential([embedding, layer]) if in_model else lambda ids: layer(x)
+    x = embedding(IDS)
+    with pytest.warns(UserWarning, match=r"Forgetful\('late'\).* Tensor with a mask"):
+        outputs = apply(IDS)
+    assert mask_of(outputs) is None
+
+
+def test_masks_of_arguments_by_name():
+    x = jt.ones((2, 3))
+    layer, other = Pair(), embedded()
+    assert layer(x, jt.zeros((2, 3))).tolist() == [[1.0] * 3] * 2
+    assert layer.shapes == ((2, 3), (2, 3))
+    assert Pair()(x, right=other).tolist() == np.array(MASK, "float32").tolist()
+    built = Pair()
+    built(x, right=other.numpy())
+    assert built.shapes == ((2, 3), (2, 3, 2))
+
+
+def test_a_mask_of_no_numbers_leaves_the_layer_usable():
+    layer = Counting()
+    with pytest.raises(TypeError, match="`mask`"):
+        layer(jt.ones((2, 3, 2)), mask="padding")
+    assert layer(embedded()).tolist() == [2.0, 1.0]
+
+
+def test_masks_are_there_under_a_tape_and_in_programs():
+    embedding, recurrent = jt.layers.Embedding(5, 2, mask_zero=True), jt.layers.LSTM(2)
+    padded, short = np.array([[3, 1, 0, 0]]), np.array([[3, 1]])
+    losses = []
+    for ids in (padded, padded, padded, short):
+        with jt.GradientTape() as tape:
+            loss = jt.reduce_sum(recurrent(embedding(ids)))
+        gradient = tape.gradient(loss, recurrent.kernel)
+        losses.append((float(loss), gradient.numpy().sum()))
+    np.testing.assert_allclose(losses, [losses[-1]] * 4, rtol=1e-5)
+
+
+def test_a_layer_without_masks_takes_the_short_way():
+    layer = Scaling()
+    assert layer._is_plain
+    assert not Counting()._is_plain
+    assert not jt.layers.Embedding(2, 2, mask_zero=True)._is_plain
+    assert jt.layers.Embedding(2, 2)._is_plain
+
+
+def test_a_function_hands_masks_in_and_out():
+    counting, scaling = Counting(), Scaling()
+    lengths = jt.function(counting)
+    scaled = jt.function(lambda pair: {"all": [scaling(pair[0]), pair[1] * 2.0]})
+    around = jt.function(lambda x: lengths(scaled([x, x])["all"][0]))
+    for x in (embedded(), embedded().numpy(), embedded()):
+        expected = counting(x).tolist()
+        for _ in range(2):
+            assert lengths(x).tolist() == expected
+            assert around(x).tolist() == expected
+    first, second = scaled([embedded(), jt.ones(1)])["all"]
+    assert mask_of(first).tolist() == MASK
+    assert mask_of(second) is None
