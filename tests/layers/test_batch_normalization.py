@@ -6,6 +6,8 @@ import jaxtape as jt
 from jaxtape.layers import BatchNormalization
 from tests.derivative_check import check_derivatives
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(2.0, 3.0, (6, 3)).astype("float32")
 

@@ -11,6 +11,8 @@ from jaxtape.framework.masking import attach, mask_of
 from jaxtape.layers import MultiHeadAttention
 from tests.derivative_check import check_derivatives
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 RNG = np.random.default_rng(0)
 QUERY = RNG.normal(size=(2, 3, 4)).astype("float32")
 VALUE = RNG.normal(size=(2, 5, 4)).astype("float32")
@@ -86,6 +88,7 @@ def test_weights_are_attributes_which_name_them_in_files():
     assert list(layer.variables_by_path()) == [f"{name}_kernel" for name in names]
 
 
+@pytest.mark.slow  # the contract tests do this every day
 def test_empty_batches_and_half_precision():
     layer = MultiHeadAttention(2, 3, dtype="float16")
     x = jt.cast(1e3 * VALUE, "float16")
