@@ -56,7 +56,8 @@ class Total(jt.layers.Layer):
     """The sum over the steps that count."""
 
     def call(self, inputs, mask=None):
-        return jt.reduce_sum(inputs * jt.cast(mask, "float32")[..., None], 1)
+        counts = 1.0 if mask is None else jt.cast(mask, "float32")[..., None]
+        return jt.reduce_sum(inputs * counts, 1)
 
 
 def embedded(ids=IDS):
@@ -160,3 +161,18 @@ def test_a_function_hands_masks_in_and_out():
     first, second = scaled([embedded(), jt.ones(1)])["all"]
     assert mask_of(first).tolist() == MASK
     assert mask_of(second) is None
+
+
+def test_a_function_under_a_tape_sees_the_masks_of_its_arguments():
+    total, scaling = Total(), Scaling()
+
+    @jt.custom_gradient
+    def own(x):
+        return total(x), lambda upstream: x * 0.0
+
+    again = jt.recompute_grad(lambda x: scaling(x))
+    with jt.GradientTape():
+        for x in (embedded(), embedded().numpy()):
+            masked, scaled = own(x), again(x)
+            np.testing.assert_array_equal(masked.numpy(), total(x).numpy())
+            assert str(mask_of(scaled)) == str(mask_of(scaling(x)))
