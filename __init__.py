@@ -216,5 +216,6 @@ from .framework.variable import Variable as Variable
 from .framework.versions import __version__ as __version__
 from .framework.versions import show_versions as show_versions
 from .layers import Input as Input
+from .layers import applications as applications
 
 show_under(__name__, globals())

@@ -33,6 +33,7 @@ from . import (
     w1_linear_regression,
     w2_clipped_mlp,
     w3_classifier,
+    w4_convolutional,
     w7_reinforce,
     w12_deep_mlp,
     w13_episode_tape,
@@ -44,6 +45,7 @@ _FAMILIES: dict[str, Callable[[], list[Workload]]] = {
     "W1": w1_linear_regression.workloads,
     "W2": w2_clipped_mlp.workloads,
     "W3": w3_classifier.workloads,
+    "W4": w4_convolutional.workloads,
     "W7": w7_reinforce.workloads,
     "W12": w12_deep_mlp.workloads,
 }

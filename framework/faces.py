@@ -13,6 +13,7 @@ from . import registry, saving
 
 _NAMESPACES = (
     "activations",
+    "applications",
     "config",
     "debug",
     "debugging",
@@ -26,6 +27,7 @@ _NAMESPACES = (
 )
 _KERAS = (
     "activations",
+    "applications",
     "initializers",
     "layers",
     "losses",

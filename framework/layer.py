@@ -340,7 +340,8 @@ class Layer(Module):
         draw = initializers.get(
             initializer or ("glorot_uniform" if is_float else "zeros")
         )
-        with execution.detached():
+        # A layer may first be called inside a function that JAX traces.
+        with execution.detached(), jax.ensure_compile_time_eval():
             variable = Variable(
                 lambda: draw(shape, dtype),
                 trainable=trainable,

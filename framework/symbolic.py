@@ -166,6 +166,10 @@ class SymbolicTensor(ArrayLike):
     def _host(self) -> Any:
         return self._array()
 
+    def item(self) -> Any:
+        """Raises: there is no value."""
+        return self._array()
+
     def __repr__(self) -> str:
         return (
             f"<jt.SymbolicTensor '{self.name}' shape={known_shape(self._type.shape)}, "

@@ -217,11 +217,12 @@ class _Walk:
     def _named(
         self, namespace: Any, names: Iterable[str], place: Callable[[str], str]
     ) -> Iterator[tuple[Any, str]]:
-        """Those values of a namespace that stand there under these names."""
-        present = [name for name in names if name in namespace]
-        values = self._values(functools.partial(map, namespace.get, present))
-        for name, value in zip(present, values, strict=True):
-            yield value, place(name)
+        """The values that stand in a namespace under these names, or may later."""
+        names = list(names)
+        values = self._values(functools.partial(map, namespace.get, names))
+        for name, value in zip(names, values, strict=True):
+            if name in namespace:
+                yield value, place(name)
 
     def _method(self, method: Any, place: str) -> Found:
         return [(method.__func__, place), (method.__self__, place)]
@@ -304,12 +305,12 @@ class _Walk:
         attributes = getattr(value, "__dict__", None)
         if attributes is None:
             return
-        is_users = _is_users(kind.__module__)
-        names = [n for n in attributes if n in self._by] if is_users else attributes
+        if _is_users(kind.__module__):  # an attribute may also stand in the class
+            names = [n for n in self._by if n in attributes or hasattr(kind, n)]
+        else:
+            names = [n for n in attributes if not n.startswith("_")]
         yield from self._named(
-            attributes,
-            [n for n in names if is_users or not n.startswith("_")],
-            lambda n: f"attribute `{n}` of a {kind.__name__}",
+            attributes, sorted(names), lambda n: f"attribute `{n}` of a {kind.__name__}"
         )
 
     def _stored_at(self, place: str) -> str:

@@ -70,10 +70,15 @@ class Optax(Optimizer):
         raise ArgumentError(f"`learning_rate` was set to {value}. {_NO_RATE}")
 
     def get_config(self) -> dict[str, Any]:
-        """There is none: a transformation is functions."""
+        """Refused: a transformation is made of functions, which no config can hold.
+
+        Raises:
+            ArgumentError: always.
+        """
         raise ArgumentError(
-            "An optax transformation is made of functions, which cannot be written as "
-            "a config."
+            f"Optax('{self.name}') has no config: its transformation is made of "
+            "functions. Make it again where it is needed, by the call that made it: "
+            "jt.optimizers.Optax(optax.adamw(1e-3))."
         )
 
     def groups(self) -> list[list[Variable]]:

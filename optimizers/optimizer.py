@@ -146,16 +146,37 @@ class Optimizer(Module):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as values that JSON can hold.
 
+        The learning rate is that of the moment, as a float, or the schedule.
+
         Raises:
             ArgumentError: for an argument without attribute or written form, such as
                 a schedule that is a lambda.
         """
-        rate = self._schedule or float(self.learning_rate.numpy())
-        config = {"name": self.name, "learning_rate": registry.plain(rate)}
+        config = {"name": self.name, "learning_rate": self._written_rate()}
         for name in accepted_arguments(type(self)):
             if name not in config:
-                config[name] = registry.plain(getattr(self, name))
+                config[name] = self._written(name)
         return config
+
+    def _written_rate(self) -> Any:
+        if self._schedule is None:
+            return float(self.learning_rate)
+        try:
+            return registry.plain(self._schedule)
+        except ArgumentError as error:
+            raise ArgumentError(
+                f"The `learning_rate` of {type(self).__name__} is a function. {error} "
+                "Or assign a number before: optimizer.learning_rate = 0.01."
+            ) from None
+
+    def _written(self, name: str) -> Any:
+        if not hasattr(self, name):
+            raise ArgumentError(
+                f"{type(self).__name__} has no attribute `{name}`, which is an "
+                f"argument of its constructor, so its config cannot be made. Keep it "
+                f"in __init__ (self.{name} = {name}), or define get_config."
+            )
+        return registry.plain(getattr(self, name))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -226,11 +226,14 @@ def settle(variables: Sequence[Variable], slots: Sequence[list[Variable]]) -> No
 
 
 def _is_movable(variable: Variable, slots: list[Variable]) -> bool:
-    """Whether it is small and at home nowhere, and its slots are shaped like it."""
+    """Whether it is small and at home nowhere, and its slots are shaped like it.
+
+    An empty one would stand in a home where the next one does.
+    """
     return (
         variable._home is None
         and variable.constraint is None
-        and variable.size <= config.bounds.packed_size
+        and 0 < variable.size <= config.bounds.packed_size
         and all(
             slot.shape == variable.shape and slot.dtype == variable.dtype
             for slot in slots

@@ -58,7 +58,7 @@ ORDER = {
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
-        ("module",),
+        ("module", "masking"),
         ("watching",),
         ("function",),
         ("configs", "symbolic"),

@@ -180,7 +180,7 @@ def sizes(shape: Any, name: str) -> tuple[int, ...]:
     if shape.__class__ is tuple and all(size.__class__ is int for size in shape):
         return shape
     if isinstance(shape, ArrayLike):
-        shape = shape.numpy()
+        shape = getattr(shape, "extents", None) or shape.numpy()
     try:
         return tuple(map(operator.index, np.atleast_1d(_object_array(shape))))
     except TypeError:

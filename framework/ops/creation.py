@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.export import is_symbolic_dim
 
 from ..errors import ArgumentError
 from ..recording.checking import outside
@@ -16,6 +17,16 @@ from .conversion import beside, requested_dtype, sizes
 
 FULL = Op("fill", lambda value, *, shape: jnp.full(shape, value))
 ZEROS = Op("zeros", lambda *, shape, dtype: jnp.zeros(shape, dtype))
+ZEROS_LIKE = Op(
+    "zeros_like",
+    lambda x, *, dtype: jnp.zeros(x.shape, dtype),
+    is_differentiable=False,
+)
+ONES_LIKE = Op(
+    "ones_like",
+    lambda x, *, dtype: jnp.ones(x.shape, dtype),
+    is_differentiable=False,
+)
 ONES = Op("ones", lambda *, shape, dtype: jnp.ones(shape, dtype))
 EYE = Op(
     "eye", lambda *, rows, columns, batch, dtype: _eye(rows, columns, batch, dtype)
@@ -71,13 +82,19 @@ def ones(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
 def zeros_like(input: TensorLike, dtype: Any = None, name: str | None = None) -> Tensor:
     """Zeros of the shape and dtype of `input`; no gradient leads to it."""
     x = convert(input, name="input")
-    return _filled(ZEROS, x.shape, x.dtype if dtype is None else requested_dtype(dtype))
+    kind = x.dtype if dtype is None else requested_dtype(dtype)
+    if any(map(is_symbolic_dim, x.shape)):  # the length comes with the value
+        return call(ZEROS_LIKE, (x,), {"dtype": kind}, (kind,))
+    return _filled(ZEROS, x.shape, kind)
 
 
 def ones_like(input: TensorLike, dtype: Any = None, name: str | None = None) -> Tensor:
     """Ones of the shape and dtype of `input`; no gradient leads to it."""
     x = convert(input, name="input")
-    return _filled(ONES, x.shape, x.dtype if dtype is None else requested_dtype(dtype))
+    kind = x.dtype if dtype is None else requested_dtype(dtype)
+    if any(map(is_symbolic_dim, x.shape)):
+        return call(ONES_LIKE, (x,), {"dtype": kind}, (kind,))
+    return _filled(ONES, x.shape, kind)
 
 
 def _filled(op: Op, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:

@@ -5,8 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.export import is_symbolic_dim
 
-from ..errors import ShapeError
+from ..errors import ShapeError, SymbolicError
 from ..recording.arithmetic import IDENTITY, RESHAPE, TRANSPOSE
 from ..recording.execution import call
 from ..recording.node import NOWHERE
@@ -22,21 +23,39 @@ class ShapeTensor(Tensor):
     So `jt.reshape(x, (jt.shape(x)[0], -1))` reads nothing from the device.
     """
 
-    __slots__ = ()
+    __slots__ = ("extents",)
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any = "int32") -> None:
-        value = np.asarray(shape, dtype)
+    extents: tuple[Any, ...]
+    """The axis lengths; symbols where they are not known."""
+
+    def __init__(self, shape: tuple[Any, ...], dtype: Any = "int32") -> None:
+        self.extents = shape
+        is_known = not any(map(is_symbolic_dim, shape))
+        value = np.asarray(shape if is_known else [0] * len(shape), dtype)
         self._type = type_of(value)
-        self._value = value
+        self._value = value if is_known else None
         self._at = NOWHERE
         self._origin = None
 
+    def _array(self) -> Any:
+        if self._value is None:
+            raise SymbolicError(
+                f"The shape {self.extents} has lengths that are not known while a "
+                "model is put together. Use -1 for one of them, or ask for the shape "
+                "in the `call` of a layer."
+            )
+        return super()._array()
+
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return ShapeTensor(self.extents[index], self.dtype)
+        if isinstance(index, int):
+            return self.extents[index]
         chosen = self._host()[index]
         return ShapeTensor(tuple(chosen), self.dtype) if chosen.ndim else int(chosen)
 
     def __iter__(self) -> Any:
-        return iter(self._host().tolist())
+        return iter(self.extents)
 
 
 def _expand_dims(x: jax.Array, *, axis: int) -> jax.Array:

@@ -43,6 +43,7 @@ class Body(Recording):
 
     __slots__ = (
         "_before",
+        "_stand_ins",
         "is_kept",
         "kept_by",
         "known_values",
@@ -61,6 +62,7 @@ class Body(Recording):
         self.kept_by: dict[int, str] = {}
         self.known_values: dict[int, Handle] = {}
         self._before: dict[int, tuple[Handle, Any]] = {}
+        self._stand_ins: set[int] = set()
 
     def admit(self, handle: Handle) -> int | TensorType:
         """Take in an argument without asking for its value, nor stamping it."""
@@ -89,6 +91,7 @@ class Body(Recording):
             record(self, ADMIT, made, {}, ())
             for number, placeholder in enumerate(made, start):
                 placeholder._at = (self, number)
+                self._stand_ins.add(number)
                 del self._before[number]  # it stands nowhere else
             if sources is not None:
                 self.known_values.update(enumerate(sources, start))
@@ -104,21 +107,20 @@ class Body(Recording):
 
     def captured(self) -> dict[int, Handle]:
         """What the function takes from around it, by number."""
-        assigned = self.assigned()
-        return {
-            number: handle
-            for number, handle in self.owners.items()
-            if handle._at[0] is not self or number in assigned
-        }
+        return {n: h for n, h in self.owners.items() if n not in self._stand_ins}
 
     def assigned(self) -> dict[int, int]:
-        """The last value of each variable that is assigned, by its first number."""
+        """The last value of each variable that is assigned, by its first number.
+
+        Of a home that is assigned, the members are too.
+        """
         first = {id(handle): number for number, handle in self.owners.items()}
-        return {
-            first[name]: final
-            for name, (_, final) in self.writes.items()
-            if name in first
-        }
+        final = {name: number for name, (_, number) in self.writes.items()}
+        for handle, _ in list(self.writes.values()):
+            if isinstance(handle, Home):
+                for name in map(id, handle.members):
+                    final.setdefault(name, self.known[name])
+        return {first[name]: number for name, number in final.items() if name in first}
 
     def cut(self, home: Home) -> None:
         """Let the members of a home that was assigned whole stand for its parts."""
@@ -253,9 +255,10 @@ def has_tracer(structure: Any) -> bool:
 
 def assign(handles: Sequence[Handle], values: Sequence[Handle]) -> None:
     """Give variables and homes new values, as recorded calls."""
-    for handle, value in zip(handles, values, strict=True):
-        execution.call(ASSIGN, (handle, value))
     homes = [handle for handle in handles if isinstance(handle, Home)]
+    for handle, value in zip(handles, values, strict=True):
+        if isinstance(handle, Home) or handle._home not in homes:
+            execution.call(ASSIGN, (handle, value))
     if not homes:
         return
     recording = current()

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
+from jax.export import is_symbolic_dim
 
 from .. import config
+from ..errors import SymbolicError
 from .compiling import note_length
 from .home import Home
 from .launching import (
@@ -192,6 +194,9 @@ def _run_now(
             if misfit is error:
                 raise
             raise misfit from None
+        except Exception:
+            _refuse_symbols(op, options)
+            raise
     if op.writes:
         leaves = jax.tree.leaves(out)
         if any(leaf.__class__ is not ArrayClass for leaf in leaves):
@@ -202,6 +207,15 @@ def _run_now(
     if isinstance(out, jax.Array):
         return make_value(out)
     return jax.tree.map(make_value, out)
+
+
+def _refuse_symbols(op: Op, options: dict[str, Any]) -> None:
+    """Explain a call that needs a length which only a model's inputs have."""
+    if any(map(is_symbolic_dim, jax.tree.leaves(options))):
+        raise SymbolicError(
+            f"{op.name} got {options}, in which a length is not known while a model is "
+            "put together. Call it in the `call` of a layer, which sees real lengths."
+        ) from None
 
 
 def _argument(handle: Handle) -> Any:

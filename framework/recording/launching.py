@@ -23,6 +23,7 @@ from .compiling import Compiling
 from .connection import carrying
 from .keeping import Demand, usable
 from .node import Handle, Node, Recording, Segment
+from .op import concrete_classes
 from .program import Pack, Program, final_writes
 from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import applied, settings
@@ -377,14 +378,24 @@ def _write_all(written: Sequence[tuple[Handle, Any, bool]]) -> None:
 def _launch_in_trace(
     recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
 ) -> None:
-    """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers."""
+    """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers.
+
+    What no tracer reaches, such as calls from before, is a value that outlives it.
+    """
     values = leaf_values(slot.path, recording.values, recording.owners)
     variables, _finals = final_writes(slot.path)
     if variables:
         refuse_write_in_trace()
-    replay(needed(slot.path, alive), values)
+    traced = {n for n, v in values.items() if v.__class__ not in concrete_classes}
+    for node in slot.path:
+        if not traced.isdisjoint(node.inputs):
+            traced.update(range(node.first, node.end))
+    apart = dict(values)
+    with jax.ensure_compile_time_eval():
+        replay_op_by_op(needed(slot.path, set(alive) - traced), apart)
+    replay(needed(slot.path, traced.intersection(alive)), values)
     for number, handle in zip(alive, handles, strict=True):
-        handle._value = values[number]
+        handle._value = (values if number in traced else apart)[number]
 
 
 def read_elsewhere(recording: Recording, number: int) -> Any:

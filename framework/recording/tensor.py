@@ -554,6 +554,8 @@ def convert(value: TensorLike, dtype: Any = None, name: str = "value") -> Any:
             return scalar(value)
         if isinstance(value, jax.Array):  # a tracer
             return from_array(value)
+        if is_symbolic_dim(value):  # a length of a shape that is inferred
+            return make_result(tensor_type((), np.dtype("int32"), True, SCALAR), value)
     if isinstance(value, list | tuple) and _holds_handles(value):
         stacked = call(STACK, [convert(part) for part in value], {"axis": 0}, (0,))
         return stacked if dtype is None else cast(stacked, dtype)

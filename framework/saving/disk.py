@@ -14,7 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from ..errors import FileAccessError, MissingFileError
+from ..errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    FileAccessError,
+    MissingFileError,
+)
 
 if sys.platform == "win32":
     import msvcrt
@@ -86,6 +91,25 @@ class Draft:
         _replace(self.path, target)
         self._is_kept = True
         sync_folder(os.path.dirname(target))
+
+
+def path_of(filepath: str | bytes | os.PathLike) -> str:
+    """A path as a text.
+
+    Raises:
+        ArgumentTypeError: for what is no path.
+        ArgumentError: for the empty text.
+    """
+    try:
+        path = os.fsdecode(filepath)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"`filepath` must be a text or a pathlib.Path; got {filepath!r} "
+            f"({type(filepath).__name__})."
+        ) from None
+    if not path:
+        raise ArgumentError("`filepath` is empty; expected the name of a file.")
+    return path
 
 
 def token() -> str:
@@ -171,6 +195,7 @@ _REASONS = {
     errno.EACCES: "permission denied",
     errno.EPERM: "the operation is not permitted",
     errno.EROFS: "the file system can only be read",
+    errno.ENOENT: "there is no such folder",
     errno.EISDIR: "it is a folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
 }

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def checked_path(filepath: Any) -> str:
     Raises:
         ArgumentError: for one that says HDF5, or is a file.
     """
-    path = os.fspath(filepath)
+    path = disk.path_of(filepath)
     if path.endswith((".h5", ".hdf5")):
         raise ArgumentError(
             f"`filepath` is {path!r}, an HDF5 name; jaxtape saves a model as a folder. "
@@ -193,7 +193,8 @@ def load_model(
     if found := matching.differences(owner, given, variables, is_exact=True):
         advice = "Is its class still what it was when the model was saved?"
         raise matching.refusal(arrays.path, owner, found, advice)
-    matching.assign({name: arrays.values[name] for name in given}, variables)
+    values = {name: arrays.values[name] for name in given}
+    matching.assign(matching.converted(arrays.path, values, variables), variables)
     if compile:
         if optimizer is not None:
             model.optimizer = optimizer
@@ -205,6 +206,11 @@ def weights(path: str) -> Any:
     """The weights in a saved model's folder."""
     _, arrays = directory.read(path)
     return arrays.below(state.WEIGHTS)
+
+
+def is_part(names: Iterable[str]) -> bool:
+    """Whether these are the names in a saved model's file of arrays."""
+    return any(map(state.is_random, names))
 
 
 def _check_fields(content: dict[str, Any], place: str) -> None:

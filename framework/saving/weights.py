@@ -75,7 +75,8 @@ def load_weights(
     owner = f"{type(module).__name__} '{module.name}'"
     differences = matching.differences(owner, arrays.entries, variables)
     if differences and not skip_mismatch:
-        raise matching.refusal(arrays.path, owner, differences, _advice(module))
+        advice = _advice(module, arrays)
+        raise matching.refusal(arrays.path, owner, differences, advice)
     if differences:
         listed = "".join(f"\n  {line}" for line in differences.values())
         warnings.warn(
@@ -106,7 +107,7 @@ def read(path: str) -> tensor_file.Arrays:
 
 
 def _read(path: str, stream: BinaryIO) -> tensor_file.Arrays:
-    _refuse_other_kinds(path, stream.read(4))
+    _refuse_other_kinds(path, stream.read(9))
     header = tensor_file.read_header(stream, path)
     version = header.metadata.get(FORMAT, str(VERSION))
     if version != str(VERSION):
@@ -124,7 +125,7 @@ def checked_path(filepath: Any) -> str:
     Raises:
         ArgumentError: for one that says HDF5.
     """
-    path = os.fspath(filepath)
+    path = disk.path_of(filepath)
     if path.endswith((".h5", ".hdf5")):
         stem = re.sub(r"(\.weights)?\.(h5|hdf5)$", "", path)
         raise ArgumentError(
@@ -136,10 +137,11 @@ def checked_path(filepath: Any) -> str:
 
 
 def _refuse_other_kinds(path: str, start: bytes) -> None:
+    """Name a known format; a header's length may begin with the same bytes."""
     for mark, kind in _OTHER_KINDS:
-        if start.startswith(mark):
+        if start.startswith(mark) and start[8:] != b"{":
             raise FileContentError(
-                f"{path} is {kind}, and starts with {start!r}; jaxtape reads "
+                f"{path} is {kind}, and starts with {start[:4]!r}; jaxtape reads "
                 "safetensors files. docs/saving.md shows how to convert."
             )
 
@@ -155,8 +157,11 @@ def _neighbours(path: str) -> str:
     return f"Did you mean {' or '.join(close)}?" if close else "Save it first."
 
 
-def _advice(module: Module) -> str:
+def _advice(module: Module, arrays: tensor_file.Arrays) -> str:
     """What to do about a file that does not fit."""
+    if saved_model.is_part(arrays.entries):
+        folder = os.path.dirname(arrays.path) or "."
+        return f"It is a part of a saved model: give its folder, {folder!r}."
     parts = [
         f"{type(part).__name__} '{part.name}'"
         for part in (module, *module.submodules)

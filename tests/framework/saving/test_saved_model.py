@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 
+import jax
 import numpy as np
 import pytest
 
@@ -108,6 +109,16 @@ def test_without_compile_only_the_model_is_made(folder):
     now = jt.random.get_state()
     assert now["keys"] == after["keys"]
     np.testing.assert_array_equal(now["main"], after["main"])
+
+
+def test_a_model_can_be_loaded_while_64_bit_types_are_on(folder):
+    """The count of updates is an int64 then."""
+    model = make()
+    model.save(folder, optimizer=jt.optimizers.Adam())
+    with jax.enable_x64(True):
+        found = jt.load_model(folder)
+        assert found.optimizer.iterations.dtype == np.int64
+        assert found.variables[0].dtype == np.float32
 
 
 def test_the_optimizer_can_be_left_out(folder):

@@ -11,6 +11,7 @@ import safetensors.numpy
 
 import jaxtape as jt
 from jaxtape.framework.saving import disk, tensor_file
+from jaxtape.framework.saving.weights import read as read_weights
 from tests.interruption import interrupted_everywhere
 
 FileContentError = jt.errors.FileContentError
@@ -209,6 +210,15 @@ def test_another_kind_of_file_is_named(path, start, kind):
         make().load_weights(path)
 
 
+@pytest.mark.parametrize("extra", range(32))
+def test_headers_of_every_length_are_read(path, extra):
+    """A header of 128 bytes begins as a pickle does."""
+    arrays = {"w": np.zeros(1, np.float32)}
+    with open(path, "w+b") as stream:
+        tensor_file.write(stream, arrays, {"note": "x" * 8 * extra})
+    assert read_weights(os.fspath(path)).values["w"] == 0
+
+
 def test_a_missing_file_is_told_with_its_neighbours(path, saved):
     with pytest.raises(FileNotFoundError, match=r"Did you mean model\.weights\.safet"):
         make().load_weights(path.with_name("model.weigths.safetensors"))
@@ -356,3 +366,31 @@ def test_ctrl_c_leaves_all_old_or_all_new_weights(path, saved):
 
     places = interrupted_everywhere(lambda: model.load_weights(path), check, stride=41)
     assert places > 100
+
+
+@pytest.mark.parametrize(
+    ("filepath", "message"),
+    [(None, "got None"), (3, r"got 3 \(int\)"), ("", "`filepath` is empty")],
+)
+@pytest.mark.parametrize("method", ["save_weights", "load_weights", "save"])
+def test_what_is_no_path_is_refused(method, filepath, message):
+    with pytest.raises(jt.errors.JaxtapeError, match=message):
+        getattr(make(), method)(filepath)
+
+
+def test_a_path_of_bytes_is_taken(path, saved):
+    make().load_weights(os.fsencode(path))
+
+
+def test_the_arrays_of_a_saved_model_are_told_from_weights(tmp_path):
+    model = make()
+    model.save(tmp_path)
+    (name,) = [name for name in os.listdir(tmp_path) if name.startswith("state")]
+    message = rf"part of a saved model: give its folder, '{re.escape(str(tmp_path))}'"
+    with pytest.raises(FileContentError, match=message):
+        model.load_weights(tmp_path / name)
+
+
+def test_a_folder_that_is_missing_is_told(tmp_path):
+    with pytest.raises(jt.errors.FileAccessError, match="there is no such folder"):
+        make().save_weights(tmp_path / "none" / "w.safetensors")
