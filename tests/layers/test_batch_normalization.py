@@ -84,6 +84,7 @@ def test_a_batch_in_which_nothing_counts_changes_nothing(masked):
     np.testing.assert_array_equal(statistics(layer), before)
 
 
+# Hazard F15n.
 @pytest.mark.parametrize(
     ("dtype", "x"), [("float16", np.full((1, 3), 1e4)), ("bfloat16", 1e4 * X)]
 )
