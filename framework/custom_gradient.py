@@ -12,6 +12,7 @@ import numpy as np
 
 from . import config
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .masking import attach, mask_of
 from .recording.body import assign, body_of, has_tracer, is_handle, settle_homes
 from .recording.cache import Cache
 from .recording.derivative import GRADIENT
@@ -160,6 +161,10 @@ def _call(function: Callable, args: tuple, kwargs: dict) -> Any:
     with body_of("custom_gradient") as body:
         kinds = [source._type for source in arguments.inputs]
         stand_ins = body.placeholders(kinds, arguments.inputs)
+        for source, stand_in in zip(arguments.inputs, stand_ins, strict=True):
+            mask = mask_of(source)
+            if mask is not None:
+                attach(stand_in, mask)
         inner_args, inner_kwargs = arguments.with_inputs(stand_ins)
         returned = function(*inner_args, **inner_kwargs)
         result, grad_fn = _pair(function, returned)
