@@ -57,7 +57,7 @@ def show_under(package: str, names: dict[str, Any]) -> None:
     for name in (*_KERAS, *_KERAS_CLASSES):
         setattr(keras, name, names[name])
     models = ModuleType(f"{package}.keras.models")
-    for name in ("Model", "Sequential"):
+    for name in ("Model", "Sequential", "clone_model"):
         setattr(models, name, names[name])
     setattr(keras, "models", models)  # noqa: B010 (a module has no such attribute yet)
     saving = ModuleType(f"{package}.saving", "Names that configs have for classes.")

@@ -215,6 +215,9 @@ class OpCall:
         """What `execution.call` takes beside the inputs."""
         return self.op, self.options, self.frozen
 
+    def __deepcopy__(self, memo: dict) -> "OpCall":
+        return self
+
     def __call__(self, *inputs: Handle) -> Any:
         """The op's results."""
         if not self.is_dynamic:
@@ -303,6 +306,14 @@ execution.call_symbolically = _call_op
 def get_item(tensor: SymbolicTensor, index: Any) -> Any:
     """A part of a symbolic tensor; the index is applied again to each real one."""
     return call(operator.getitem, "get_item", (tensor, index), {})
+
+
+def call_again(step: Step, args: tuple, options: dict) -> Any:
+    """Call what a step calls, which is no layer, on other symbolic tensors."""
+    target = step.function
+    if isinstance(target, OpCall):
+        return _call_op(target.op, args, target.options, target.frozen)
+    return call(target, step.name, args, options)
 
 
 def _first(inputs: Sequence[Handle]) -> Any:
@@ -408,6 +419,18 @@ def symbolic_type(shape: Sequence[int | None], dtype: Any) -> TensorType:
 def known_shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
     """A shape with `None` for the lengths that are not known."""
     return tuple(None if export.is_symbolic_dim(n) else n for n in shape)
+
+
+def written_type(kind: TensorType) -> tuple[tuple[int | str, ...], str, bool]:
+    """A type in a form that can be copied and pickled."""
+    shape = tuple(n if n.__class__ is int else str(n) for n in kind.shape)
+    return shape, kind.dtype.name, kind.weak_type
+
+
+def read_type(shape: Sequence[int | str], dtype: str, weak_type: bool) -> TensorType:
+    """The type that `written_type` wrote."""
+    lengths = [_new_symbol(n) if isinstance(n, str) else n for n in shape]
+    return tensor_type(tuple(lengths), np.dtype(dtype), weak_type)
 
 
 def _settled(part: Any, lengths: Mapping[str, int]) -> Any:

@@ -67,6 +67,7 @@ ORDER = {
         ("training", "saving"),
         ("model",),
         ("sequential",),
+        ("cloning", "functionalizing"),
         ("debug",),
         ("faces",),
     ),
