@@ -51,6 +51,9 @@ from .framework.dtypes import uint32 as uint32
 from .framework.dtypes import uint64 as uint64
 from .framework.faces import show_under
 from .framework.forward import ForwardAccumulator as ForwardAccumulator
+from .framework.function import Function as Function
+from .framework.function import TensorSpec as TensorSpec
+from .framework.function import function as function
 from .framework.functionalizing import functionalize as functionalize
 from .framework.gradients_check import gradients_check as gradients_check
 from .framework.input_layer import Input as Input
@@ -201,6 +204,7 @@ from .framework.ops import zeros as zeros
 from .framework.ops import zeros_like as zeros_like
 from .framework.recomputation import recompute_grad as recompute_grad
 from .framework.recording.tensor import Tensor as Tensor
+from .framework.saving import load_model as load_model
 from .framework.scanning import foldl as foldl
 from .framework.scanning import foldr as foldr
 from .framework.scanning import scan as scan
@@ -214,5 +218,6 @@ from .framework.unconnected_gradients import (
 from .framework.variable import Variable as Variable
 from .framework.versions import __version__ as __version__
 from .framework.versions import show_versions as show_versions
+from .layers import applications as applications
 
 show_under(__name__, globals())

@@ -1,14 +1,16 @@
 """Prints jaxtape's time per step beside hand-written JAX's: `python -m benchmarks`.
 
 Both sides run in this process, in alternate blocks of steps, from the same weights and
-inputs. jaxtape's side is the plain script of a user, without a decorator; the other is
-a `jax.jit` of the whole step with donated parameters and optimizer state. Times are
+inputs. jaxtape's side is the plain script of a user, without a decorator, and in the
+rows marked @ with `@jt.function` around its step; the other is a `jax.jit` of the whole
+step with donated parameters and optimizer state. Times are
 medians over the rounds; the ratio is the median of the rounds' ratios, followed by
 their quartiles.
 
     python -m benchmarks              all workloads
     python -m benchmarks W2 W12       these
     python -m benchmarks --quick      fewer rounds
+    python -m benchmarks --function   only the rows with @jt.function
     python -m benchmarks --noise W2   the hand-written side against itself
 
 The last columns are checks; `!` marks what is not as expected, and then the exit status
@@ -31,6 +33,7 @@ from . import (
     w1_linear_regression,
     w2_clipped_mlp,
     w3_classifier,
+    w4_convolutional,
     w7_reinforce,
     w12_deep_mlp,
     w13_episode_tape,
@@ -42,12 +45,13 @@ _FAMILIES: dict[str, Callable[[], list[Workload]]] = {
     "W1": w1_linear_regression.workloads,
     "W2": w2_clipped_mlp.workloads,
     "W3": w3_classifier.workloads,
+    "W4": w4_convolutional.workloads,
     "W7": w7_reinforce.workloads,
     "W12": w12_deep_mlp.workloads,
 }
 _EPISODES = "W13"
 _HEADER = (
-    f"{'workload':23}{'input':7}{'jaxtape':>11}{'jax.jit':>11}{'ratio':>7}"
+    f"{'workload':25}{'input':7}{'jaxtape':>11}{'jax.jit':>11}{'ratio':>7}"
     f"{'quartiles':>12}{'10 steps':>10}{'100 steps':>11}{'rounding':>10}"
     f"{'compiles':>10}"
 )
@@ -63,7 +67,10 @@ def main() -> int:
         print(_HEADER)
     for name in names:
         for workload in _FAMILIES[name]():
-            passed &= _report(workload, arguments, compiles)
+            if not arguments.function:
+                passed &= _report(workload, arguments, compiles)
+            if not arguments.noise:
+                passed &= _report(_with_function(workload), arguments, compiles)
     if _EPISODES in arguments.names:
         print(flush=True)
         passed &= w13_episode_tape.run_in_fresh_process() == 0
@@ -76,6 +83,7 @@ def _parse() -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("names", nargs="*", type=str.upper, help=", ".join(known))
     parser.add_argument("--quick", action="store_true", help="5 rounds, not 15")
+    parser.add_argument("--function", action="store_true", help="only with a function")
     parser.add_argument("--noise", action="store_true", help="plain JAX on both sides")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(known))
@@ -83,6 +91,12 @@ def _parse() -> argparse.Namespace:
         parser.error(f"unknown {', '.join(unknown)}; choose from {', '.join(known)}")
     arguments.names = arguments.names or known
     return arguments
+
+
+def _with_function(workload: Workload) -> Workload:
+    return dataclasses.replace(
+        workload, name=f"{workload.name} @", jaxtape=workload.function
+    )
 
 
 def _report(
@@ -104,7 +118,7 @@ def _report(
 def _row(name: str, feed: str, result: Result) -> str:
     low, ratio, high = statistics.quantiles(result.ratios, n=4)
     return (
-        f"{name:23}{feed:7}"
+        f"{name:25}{feed:7}"
         f"{result.jaxtape_seconds * 1e6:8.1f} us{result.plain_seconds * 1e6:8.1f} us"
         f"{ratio:7.2f}{f'{low:.2f}-{high:.2f}':>12}"
         f"{result.early_difference:9.1e}{_mark(result.is_early_close)}"

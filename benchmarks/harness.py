@@ -42,6 +42,7 @@ class Workload:
         weights: Initial weights of both sides, in the order of Keras's `get_weights`.
         batches: The batches to feed in turn, as NumPy arrays.
         jaxtape: The script as a user of jaxtape writes it.
+        function: The same with `@jt.function` around its step.
         plain_jax: The same in plain JAX.
     """
 
@@ -49,6 +50,7 @@ class Workload:
     weights: Weights
     batches: list[Batch]
     jaxtape: Script
+    function: Script
     plain_jax: Script
 
 
@@ -119,6 +121,17 @@ def compare(
         rounding=float(moved.max()),
         late_compiles=late_compiles,
     )
+
+
+def read_now_and_then(
+    train_step: Callable[..., SupportsFloat], batches: Iterable[Batch]
+) -> Iterator[SupportsFloat]:
+    """The loop around a step that is one function: yields its losses."""
+    for step, batch in enumerate(batches):
+        loss = train_step(*batch)
+        if step % _READ_EVERY == 0:
+            float(loss)
+        yield loss
 
 
 def _endless(batches: list[Batch], feed: str) -> Iterator[Batch]:

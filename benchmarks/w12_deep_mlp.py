@@ -6,11 +6,12 @@ at depth 64 little but the last bias learns. The time per step does not depend o
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import jaxtape as jt
 
 from . import plain_jax
-from .harness import Workload
+from .harness import Workload, read_now_and_then
 from .keras_adam import keras_adam
 from .plain_jax import Batch, Weights
 
@@ -23,6 +24,7 @@ def workloads() -> list[Workload]:
             weights=plain_jax.draw_weights([64] * (depth + 1) + [1]),
             batches=plain_jax.draw_regression(batch_size=32, features=64),
             jaxtape=partial(_jaxtape, depth),
+            function=partial(_function, depth),
             plain_jax=partial(
                 plain_jax.train, plain_jax.mean_squared_error, keras_adam(0.001)
             ),
@@ -34,16 +36,7 @@ def workloads() -> list[Workload]:
 def _jaxtape(
     depth: int, weights: Weights, batches: Iterable[Batch]
 ) -> Iterator[jt.Tensor]:
-    model = jt.Sequential(
-        [
-            jt.layers.Dense(64, activation="relu", input_shape=(64,)),
-            *[jt.layers.Dense(64, activation="relu") for _ in range(depth - 1)],
-            jt.layers.Dense(1),
-        ]
-    )
-    model.set_weights(weights)
-    loss_fn = jt.losses.MeanSquaredError()
-    optimizer = jt.optimizers.Adam(learning_rate=0.001)
+    model, loss_fn, optimizer = _parts(depth, weights)
     for step, (x, y) in enumerate(batches):
         with jt.GradientTape() as tape:
             loss = loss_fn(y, model(x, training=True))
@@ -54,3 +47,33 @@ def _jaxtape(
         if step % 100 == 0:
             float(loss)
         yield loss
+
+
+def _function(
+    depth: int, weights: Weights, batches: Iterable[Batch]
+) -> Iterator[jt.Tensor]:
+    model, loss_fn, optimizer = _parts(depth, weights)
+
+    @jt.function
+    def train_step(x: jt.Tensor, y: jt.Tensor) -> jt.Tensor:
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        return loss
+
+    return read_now_and_then(train_step, batches)
+
+
+def _parts(depth: int, weights: Weights) -> tuple[Any, Any, Any]:
+    model = jt.Sequential(
+        [
+            jt.layers.Dense(64, activation="relu", input_shape=(64,)),
+            *[jt.layers.Dense(64, activation="relu") for _ in range(depth - 1)],
+            jt.layers.Dense(1),
+        ]
+    )
+    model.set_weights(weights)
+    return model, jt.losses.MeanSquaredError(), jt.optimizers.Adam(learning_rate=0.001)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import jaxtape as jt
 
 from . import plain_jax
-from .harness import Workload
+from .harness import Workload, read_now_and_then
 from .keras_adam import keras_adam
 from .plain_jax import Batch, Weights
 
@@ -19,6 +20,7 @@ def workloads() -> list[Workload]:
             weights=plain_jax.draw_weights([1, 1]),
             batches=plain_jax.draw_regression(batch_size=100, features=1),
             jaxtape=_jaxtape,
+            function=_function,
             plain_jax=partial(
                 plain_jax.train, plain_jax.mean_squared_error, keras_adam(0.01)
             ),
@@ -27,10 +29,7 @@ def workloads() -> list[Workload]:
 
 
 def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
-    model = jt.Sequential([jt.layers.Dense(1, input_shape=(1,))])
-    model.set_weights(weights)
-    loss_fn = jt.losses.MeanSquaredError()
-    optimizer = jt.optimizers.Adam(learning_rate=0.01)
+    model, loss_fn, optimizer = _parts(weights)
     for step, (x, y) in enumerate(batches):
         with jt.GradientTape() as tape:
             loss = loss_fn(y, model(x, training=True))
@@ -41,3 +40,25 @@ def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
         if step % 100 == 0:
             float(loss)
         yield loss
+
+
+def _function(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
+    model, loss_fn, optimizer = _parts(weights)
+
+    @jt.function
+    def train_step(x: jt.Tensor, y: jt.Tensor) -> jt.Tensor:
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        return loss
+
+    return read_now_and_then(train_step, batches)
+
+
+def _parts(weights: Weights) -> tuple[Any, Any, Any]:
+    model = jt.Sequential([jt.layers.Dense(1, input_shape=(1,))])
+    model.set_weights(weights)
+    return model, jt.losses.MeanSquaredError(), jt.optimizers.Adam(learning_rate=0.01)

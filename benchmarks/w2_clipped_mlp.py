@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import optax
 import jaxtape as jt
 
 from . import plain_jax
-from .harness import Workload
+from .harness import Workload, read_now_and_then
 from .keras_adam import keras_adam
 from .plain_jax import Batch, Params, Weights
 
@@ -24,12 +25,45 @@ def workloads() -> list[Workload]:
             weights=plain_jax.draw_weights([32, 64, 1]),
             batches=plain_jax.draw_regression(batch_size=64, features=32),
             jaxtape=_jaxtape,
+            function=_function,
             plain_jax=partial(plain_jax.train, _regularized_error, optimizer),
         )
     ]
 
 
 def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
+    model, loss_fn, optimizer = _parts(weights)
+    for step, (x, y) in enumerate(batches):
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x, training=True)) + jt.add_n(model.losses)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        gradients = [jt.clip_by_norm(g, 1.0) for g in gradients]
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        if step % 100 == 0:
+            float(loss)
+        yield loss
+
+
+def _function(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
+    model, loss_fn, optimizer = _parts(weights)
+
+    @jt.function
+    def train_step(x: jt.Tensor, y: jt.Tensor) -> jt.Tensor:
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x, training=True)) + jt.add_n(model.losses)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        gradients = [jt.clip_by_norm(g, 1.0) for g in gradients]
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        return loss
+
+    return read_now_and_then(train_step, batches)
+
+
+def _parts(weights: Weights) -> tuple[Any, Any, Any]:
     model = jt.Sequential(
         [
             jt.layers.Dense(
@@ -42,19 +76,7 @@ def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
         ]
     )
     model.set_weights(weights)
-    loss_fn = jt.losses.MeanSquaredError()
-    optimizer = jt.optimizers.Adam(learning_rate=0.01)
-    for step, (x, y) in enumerate(batches):
-        with jt.GradientTape() as tape:
-            loss = loss_fn(y, model(x, training=True)) + jt.add_n(model.losses)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        gradients = [jt.clip_by_norm(g, 1.0) for g in gradients]
-        optimizer.apply_gradients(
-            zip(gradients, model.trainable_variables, strict=True)
-        )
-        if step % 100 == 0:
-            float(loss)
-        yield loss
+    return model, jt.losses.MeanSquaredError(), jt.optimizers.Adam(learning_rate=0.01)
 
 
 def _regularized_error(params: Params, x: jax.Array, y: jax.Array) -> jax.Array:

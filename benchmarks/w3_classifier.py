@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import optax
 import jaxtape as jt
 
 from . import plain_jax
-from .harness import Workload
+from .harness import Workload, read_now_and_then
 from .keras_adam import keras_adam
 from .plain_jax import Batch, Params, Weights
 
@@ -24,22 +25,14 @@ def workloads() -> list[Workload]:
             weights=plain_jax.draw_weights([784, 512, 512, 10]),
             batches=_draw_images(),
             jaxtape=_jaxtape,
+            function=_function,
             plain_jax=partial(plain_jax.train, _cross_entropy, keras_adam(0.001)),
         )
     ]
 
 
 def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
-    model = jt.Sequential(
-        [
-            jt.layers.Dense(512, activation="relu", input_shape=(784,)),
-            jt.layers.Dense(512, activation="relu"),
-            jt.layers.Dense(10),
-        ]
-    )
-    model.set_weights(weights)
-    loss_fn = jt.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = jt.optimizers.Adam(learning_rate=0.001)
+    model, loss_fn, optimizer = _parts(weights)
     for step, (x, y) in enumerate(batches):
         with jt.GradientTape() as tape:
             loss = loss_fn(y, model(x, training=True))
@@ -50,6 +43,35 @@ def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
         if step % 100 == 0:
             float(loss)
         yield loss
+
+
+def _function(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
+    model, loss_fn, optimizer = _parts(weights)
+
+    @jt.function
+    def train_step(x: jt.Tensor, y: jt.Tensor) -> jt.Tensor:
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        return loss
+
+    return read_now_and_then(train_step, batches)
+
+
+def _parts(weights: Weights) -> tuple[Any, Any, Any]:
+    model = jt.Sequential(
+        [
+            jt.layers.Dense(512, activation="relu", input_shape=(784,)),
+            jt.layers.Dense(512, activation="relu"),
+            jt.layers.Dense(10),
+        ]
+    )
+    model.set_weights(weights)
+    loss_fn = jt.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return model, loss_fn, jt.optimizers.Adam(learning_rate=0.001)
 
 
 def _cross_entropy(params: Params, x: jax.Array, labels: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ hide the framework's own time.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,7 @@ def workloads() -> list[Workload]:
             weights=plain_jax.draw_weights([4, 16, 2]),
             batches=[(state,) for state in states],
             jaxtape=_jaxtape,
+            function=_function,
             plain_jax=_plain_jax,
         )
     ]
@@ -40,14 +42,7 @@ def workloads() -> list[Workload]:
 
 def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
     rng = np.random.default_rng(0)
-    policy = jt.Sequential(
-        [
-            jt.layers.Dense(16, activation="relu", input_shape=(4,)),
-            jt.layers.Dense(2, activation="softmax"),
-        ]
-    )
-    policy.set_weights(weights)
-    optimizer = jt.optimizers.Adam(learning_rate=0.01)
+    policy, optimizer = _parts(weights)
     for step, (state,) in enumerate(batches):
         with jt.GradientTape() as tape:
             probs = policy(state, training=True)
@@ -60,6 +55,44 @@ def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
         if step % 100 == 0:
             float(loss)
         yield loss
+
+
+def _function(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
+    rng = np.random.default_rng(0)
+    policy, optimizer = _parts(weights)
+
+    @jt.function
+    def probabilities(state: jt.Tensor) -> jt.Tensor:
+        return policy(state, training=True)
+
+    @jt.function
+    def update(state: jt.Tensor, action: jt.Tensor, reward: jt.Tensor) -> jt.Tensor:
+        with jt.GradientTape() as tape:
+            loss = -jt.math.log(policy(state, training=True)[0, action]) * reward
+        gradients = tape.gradient(loss, policy.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, policy.trainable_variables, strict=True)
+        )
+        return loss
+
+    for step, (state,) in enumerate(batches):
+        probs = probabilities(state).numpy()
+        action = np.int32(rng.random() < probs[0, 1])
+        loss = update(state, action, np.float32(_REWARD))
+        if step % 100 == 0:
+            float(loss)
+        yield loss
+
+
+def _parts(weights: Weights) -> tuple[Any, Any]:
+    policy = jt.Sequential(
+        [
+            jt.layers.Dense(16, activation="relu", input_shape=(4,)),
+            jt.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    policy.set_weights(weights)
+    return policy, jt.optimizers.Adam(learning_rate=0.01)
 
 
 def _plain_jax(weights: Weights, batches: Iterable[Batch]) -> Iterator[jax.Array]:

@@ -10,8 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from . import registry
+from . import math, registry
 from .errors import ArgumentError
+from .neural import activations as neural
 from .recording.execution import call
 from .recording.op import Op
 from .recording.tensor import Tensor, TensorLike, convert, partner
@@ -225,6 +226,14 @@ for _function in (
     registry.register("activation", _function.__name__, _function)
 registry.register("activation", "swish", silu)
 registry.register("activation", "hard_swish", hard_silu)
+
+# TensorFlow's functions are others; configs have names of their own for them.
+for _function in (
+    *(neural.crelu, neural.elu, neural.gelu, neural.leaky_relu, neural.log_softmax),
+    *(neural.relu, neural.relu6, neural.selu, neural.silu, neural.softmax),
+    *(neural.softplus, neural.softsign, math.sigmoid, math.tanh),
+):
+    registry.register("activation", f"nn.{_function.__name__}", _function)
 
 
 formulas: dict[Any, Callable[[jax.Array], jax.Array]] = {

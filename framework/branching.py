@@ -13,8 +13,7 @@ import jax.numpy as jnp
 
 from . import config
 from .errors import ArgumentError, ShapeError
-from .recording.arithmetic import ASSIGN
-from .recording.body import Computation, has_tracer, traced
+from .recording.body import Computation, assign, has_tracer, traced
 from .recording.cache import Cache
 from .recording.execution import call
 from .recording.node import Handle, current
@@ -97,7 +96,9 @@ def switch_case(
     index = convert(branch_index, name="branch_index")
     if not is_recorded(index):
         return by_number.get(int(index), fallback)()
-    functions = [*by_number.values(), fallback]
+    functions = list(by_number.values())
+    if default is not None:
+        functions.append(default)
     try:
         return _switch(index, list(by_number), functions)
     except _Misfit:
@@ -157,8 +158,7 @@ def _switch(index: Tensor, numbers: list[int], functions: Sequence[Callable]) ->
     handles = list(operands.values())
     outputs = call(op, [index, *handles])
     count = computations[0].num_results
-    for place, value in zip(written, outputs[count:], strict=True):
-        call(ASSIGN, (handles[place], value))
+    assign([handles[place] for place in written], outputs[count:])
     (tree,) = trees
     return jax.tree.unflatten(tree, outputs[:count])
 
@@ -199,12 +199,19 @@ def _choice(
     """The op's function: the number, then the operands of all branches."""
 
     def function(index: Any, *operands: Any) -> list[Any]:
-        # The place of the number among `numbers`; behind them the default.
-        place = jnp.argmax(jnp.array([*(index == n for n in numbers), True]))
+        # The place of the number among `numbers`, or else that of the default: behind
+        # them, or where the highest number is.
+        other = len(numbers) if len(branches) > len(numbers) else _place_of_max(numbers)
+        found = jnp.array([index == n for n in numbers])
+        place = jnp.where(found.any(), jnp.argmax(found), other)
         choices = [lambda args, b=b: b.compute(written, args) for b in branches]
         return jax.lax.switch(place, choices, operands)
 
     return function
+
+
+def _place_of_max(numbers: Sequence[int]) -> int:
+    return numbers.index(max(numbers))
 
 
 def case(

@@ -174,7 +174,7 @@ def captures(function: Any) -> list[tuple[str, Any]]:
     if function.__defaults__ or function.__kwdefaults__:
         found.append(("its defaults", (function.__defaults__, function.__kwdefaults__)))
     around = function.__globals__
-    for name in _globals_of(function.__code__):
+    for name in globals_of(function.__code__):
         if name in around:
             found.append((name, around[name]))
     return found
@@ -188,10 +188,10 @@ def _contents(cell: CellType) -> Any:
 
 
 _global_names: dict[int, tuple[CodeType, tuple[str, ...]]] = {}
-"""What `_globals_of` found, by `id` of the code, which is held."""
+"""What `globals_of` found, by `id` of the code, which is held."""
 
 
-def _globals_of(code: CodeType) -> tuple[str, ...]:
+def globals_of(code: CodeType) -> tuple[str, ...]:
     """Names of the globals that a function or one nested in it reads."""
     known = _global_names.get(id(code))
     if known is not None:
@@ -203,7 +203,7 @@ def _globals_of(code: CodeType) -> tuple[str, ...]:
     }
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
-            found.update(_globals_of(inner))
+            found.update(globals_of(inner))
     if len(_global_names) > _MOST_CODES:
         _global_names.clear()
     names = tuple(sorted(found))

@@ -81,6 +81,11 @@ def run_eagerly(enabled: bool = True) -> None:
     bounds.pending_nodes = 1 if enabled else Bounds.pending_nodes
 
 
+def runs_eagerly() -> bool:
+    """Whether every call is run when it is made: `run_eagerly` or a debugging run."""
+    return switches.checks or bounds.pending_nodes == 1
+
+
 def execution(mode: str = "auto") -> None:
     """Choose how recordings run.
 

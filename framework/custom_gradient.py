@@ -12,8 +12,7 @@ import numpy as np
 
 from . import config
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
-from .recording.arithmetic import ASSIGN
-from .recording.body import body_of, has_tracer, is_handle
+from .recording.body import assign, body_of, has_tracer, is_handle
 from .recording.cache import Cache
 from .recording.derivative import GRADIENT
 from .recording.execution import call
@@ -205,8 +204,7 @@ def _call(function: Callable, args: tuple, kwargs: dict) -> Any:
     )
     op = _op_of(function, rule, failure)
     outputs = call(op, [*arguments.inputs, *captured.values()])
-    for first, new in zip(assigned, outputs[len(results) :], strict=True):
-        call(ASSIGN, (captured[first], new))
+    assign([captured[first] for first in assigned], outputs[len(results) :])
     return jax.tree.unflatten(tree, outputs[: len(results)])
 
 

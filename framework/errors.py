@@ -74,3 +74,24 @@ class ExecutionError(JaxtapeError, RuntimeError):
 
 class UnconnectedError(JaxtapeError, ValueError):
     """A strict tape was asked for a gradient that does not exist."""
+
+
+class MissingFileError(JaxtapeError, FileNotFoundError):
+    """There is no file or folder of the name given."""
+
+
+class FileAccessError(JaxtapeError, OSError):
+    """The system would not let a file be read or written.
+
+    Args:
+        message: What was tried, and what stands on disk now.
+        errno: The system's number of the reason.
+    """
+
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+class FileContentError(JaxtapeError, ValueError):
+    """A file does not hold what it should: damaged, of another model, or too new."""

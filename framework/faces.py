@@ -9,10 +9,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import registry
+from . import registry, saving
 
 _NAMESPACES = (
     "activations",
+    "applications",
     "config",
     "debug",
     "debugging",
@@ -26,6 +27,7 @@ _NAMESPACES = (
 )
 _KERAS = (
     "activations",
+    "applications",
     "initializers",
     "layers",
     "losses",
@@ -37,7 +39,11 @@ _SAVING = {
     "custom_object_scope": registry.custom_object_scope,
     "deserialize_keras_object": registry.deserialize_object,
     "get_custom_objects": lambda: registry.custom_objects,
+    "load_model": saving.load_model,
+    "load_weights": saving.load_weights,
     "register_keras_serializable": registry.register_keras_serializable,
+    "save_model": saving.save_model,
+    "save_weights": saving.save_weights,
     "serialize_keras_object": registry.serialize,
 }
 _DEBUGGING = ("disable_check_numerics", "enable_check_numerics")
@@ -59,12 +65,14 @@ def show_under(package: str, names: dict[str, Any]) -> None:
     models = ModuleType(f"{package}.keras.models")
     for name in ("Model", "Sequential", "clone_model"):
         setattr(models, name, names[name])
+    for name in ("load_model", "save_model"):
+        setattr(models, name, _SAVING[name])
     setattr(keras, "models", models)  # noqa: B010 (a module has no such attribute yet)
-    saving = ModuleType(f"{package}.saving", "Names that configs have for classes.")
+    on_disk = ModuleType(f"{package}.saving", "Models on disk, and names of classes.")
     for name, target in _SAVING.items():
-        setattr(saving, name, target)
-    names["saving"] = sys.modules[saving.__name__] = saving
-    setattr(keras, "saving", saving)  # noqa: B010
+        setattr(on_disk, name, target)
+    names["saving"] = sys.modules[on_disk.__name__] = on_disk
+    setattr(keras, "saving", on_disk)  # noqa: B010
     for name in (*_KERAS, "models", "saving"):
         sys.modules[f"{keras.__name__}.{name}"] = getattr(keras, name)
     sys.modules[keras.__name__] = keras

@@ -12,7 +12,7 @@ from .recording.body import is_handle
 from .recording.execution import call
 from .recording.node import Handle, getter
 from .recording.signature import TensorType
-from .recording.tensor import cast
+from .recording.tensor import Tensor, cast
 from .symbolic import (
     OpCall,
     Step,
@@ -475,6 +475,16 @@ class _Place:
         self.index = index
 
 
+class _Constant:
+    """A Tensor that a step takes, which copies share."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def __deepcopy__(self, memo: dict) -> "_Constant":
+        return self
+
+
 def _flat_form(graph: Graph) -> tuple[list[tuple], Any, Any]:
     """The steps as a list, without references from one to the other.
 
@@ -491,7 +501,9 @@ def _flat_form(graph: Graph) -> tuple[list[tuple], Any, Any]:
         places[id(source)] = _Place(number, source._index)
 
     def flat(value: Any) -> Any:
-        return places[id(value)] if isinstance(value, SymbolicTensor) else value
+        if isinstance(value, SymbolicTensor):
+            return places[id(value)]
+        return _Constant(value) if isinstance(value, Tensor) else value
 
     rows = []
     for number, step in enumerate(steps):
@@ -519,6 +531,8 @@ def _graph_of(owner: str, rows: list[tuple], inputs: Any, outputs: Any) -> Graph
     steps: list[Step] = []
 
     def tensor(value: Any) -> Any:
+        if isinstance(value, _Constant):
+            return value.tensor
         if not isinstance(value, _Place):
             return value
         return steps[value.step].outputs[value.index]

@@ -24,7 +24,10 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 """Standard deviation of a unit normal that is cut off at -2 and 2 (Keras's digits)."""
 
 _BLOCK = 1 << 20
-"""Draws of more numbers are of a multiple of this length."""
+"""Draws of more numbers are of blocks of this length, each from a key of its own."""
+
+_BLOCK_KEYS = 1 << 31
+"""The keys of later blocks: further than a stream of keys counts."""
 
 _MODES = ("fan_in", "fan_out", "fan_avg")
 _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
@@ -488,8 +491,10 @@ def _unit_truncated_normal(key: jax.Array, shape: Any, dtype: Any) -> jax.Array:
 def _uniform(
     seed: int | None, shape: Sequence[int], minval: float, maxval: float, dtype: Any
 ) -> Tensor:
-    unit = _draw(jax.random.uniform, seed, shape, dtype)
-    return _on_device(minval + (maxval - minval) * unit, dtype)
+    drawn = _draw(jax.random.uniform, seed, shape, dtype)
+    drawn *= maxval - minval
+    drawn += minval
+    return _on_device(drawn, dtype)
 
 
 def _draw(
@@ -500,8 +505,9 @@ def _draw(
 ) -> np.ndarray:
     """Draws of a shape on the host, in at least float32.
 
-    XLA takes seconds to compile a draw of four axes. So draws are of one axis, of a
-    length that many shapes share, and cut: JAX draws each element by its position.
+    XLA takes seconds to compile a draw of four axes, and as long for a hundred million
+    numbers. So draws are of one axis, of a length that many shapes share, and cut: JAX
+    draws each element by its position.
     """
     dtype, sizes = _dtype(dtype), _sizes(shape)
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -510,12 +516,17 @@ def _draw(
             "Use Zeros, Ones or Constant for other dtypes."
         )
     size = math.prod(sizes)
-    length = min(1 << max(size - 1, 1023).bit_length(), -(-size // _BLOCK) * _BLOCK)
+    length = min(1 << max(size - 1, 1023).bit_length(), _BLOCK)
     key = seeds.next_key() if seed is None else seeds.key_of(seed)
     with jax.ensure_compile_time_eval():  # values, also inside a user's jax.jit
         wide = jnp.promote_types(dtype, np.float32)
-        drawn = np.asarray(distribution(key, (length,), wide))
-    return drawn[:size].reshape(sizes)
+        drawn = np.empty(size, wide)
+        for start in range(0, size, length):
+            number = start // length
+            of_block = jax.random.fold_in(key, _BLOCK_KEYS + number) if start else key
+            block = np.asarray(distribution(of_block, (length,), wide))
+            drawn[start : start + length] = block[: size - start]
+    return drawn.reshape(sizes)
 
 
 def _on_device(host: np.ndarray, dtype: Any) -> Tensor:

@@ -16,7 +16,7 @@ from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
 from .recording.node import Handle, SymbolicInput, current
-from .recording.op import ArrayClass
+from .recording.op import ArrayClass, Op
 from .recording.site import layer_calls
 from .recording.tensor import Tensor, TensorLike, convert, from_array
 from .symbolic import SymbolicTensor, known_shape
@@ -208,9 +208,8 @@ class Layer(Module):
                 masking.carry(self, args[0], outputs, before)
             if self.activity_regularizer is not None:
                 for output in jax.tree.leaves(outputs, is_leaf=_is_handle):
-                    # Over the batch, so that its strength does not depend on its size.
-                    size = output.shape[0] if output.ndim else 1
-                    self.add_loss(self.activity_regularizer(output) / max(size, 1))
+                    penalty = convert(self.activity_regularizer(output))
+                    self.add_loss(execution.call(_BY_BATCH, (penalty, output)))
         finally:
             running.call, running.training = outer_call, outer_training
             if is_region:
@@ -308,6 +307,7 @@ class Layer(Module):
         with execution.detached():
             self.build(shape, **further)
         self.__dict__["_built_for"] = shape
+        self.__dict__["_built_with"] = further
         self.built = True
         if not self.trainable:
             self.trainable = False
@@ -340,7 +340,8 @@ class Layer(Module):
         draw = initializers.get(
             initializer or ("glorot_uniform" if is_float else "zeros")
         )
-        with execution.detached():
+        # A layer may first be called inside a function that JAX traces.
+        with execution.detached(), jax.ensure_compile_time_eval():
             variable = Variable(
                 lambda: draw(shape, dtype),
                 trainable=trainable,
@@ -469,6 +470,14 @@ class Layer(Module):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
+
+def _by_batch(penalty: jax.Array, output: jax.Array) -> jax.Array:
+    """Over the batch, so that a penalty's strength does not depend on its size."""
+    size = output.shape[0] if output.ndim else 1
+    return penalty / (size if size != 0 else 1)
+
+
+_BY_BATCH = Op("activity_penalty", _by_batch, carried=frozenset({0}))
 
 layer_calls.add(Layer.__call__.__code__)
 masking.passed_on.add(Layer.compute_mask)

@@ -83,6 +83,48 @@ def attach(value: Any, mask: Tensor) -> None:
         value.__class__ = MaskedTensor
 
 
+def has_masks(structure: Any) -> bool:
+    """The same for a structure of any kind."""
+    leaves = jax.tree.leaves(structure, is_leaf=is_handle)
+    return any(leaf.__class__ is MaskedTensor for leaf in leaves)
+
+
+class _Pair:
+    """A Tensor and its mask, as two leaves of a structure."""
+
+    def __init__(self, value: Any, mask: Any) -> None:
+        self.value, self.mask = value, mask
+
+
+jax.tree_util.register_pytree_node(
+    _Pair, lambda pair: ((pair.value, pair.mask), None), lambda _, pair: _Pair(*pair)
+)
+
+
+def parted(structure: Any) -> Any:
+    """A structure with masks beside their Tensors, so that both are its leaves."""
+
+    def part(value: Any) -> Any:
+        mask = mask_of(value)
+        return value if mask is None else _Pair(value, mask)
+
+    return jax.tree.map(part, structure, is_leaf=is_handle)
+
+
+def joined(structure: Any) -> Any:
+    """What `parted` was given, with the Tensors that are in their places now."""
+
+    def join(value: Any) -> Any:
+        if not isinstance(value, _Pair):
+            return value
+        attach(value.value, value.mask)
+        return value.value
+
+    return jax.tree.map(
+        join, structure, is_leaf=lambda x: is_handle(x) or isinstance(x, _Pair)
+    )
+
+
 def takes_part(kind: type) -> bool:
     """Whether a class of layers asks for masks or makes them."""
     method: Any = kind

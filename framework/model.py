@@ -1,12 +1,13 @@
 """Model: a layer with the methods of training and inspection."""
 
 import difflib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 
-from . import configs, graph_config, masking, registry
+from . import configs, graph_config, masking, registry, saving
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from .functional import Graph
 from .layer import Derived, Layer
@@ -54,7 +55,6 @@ class Model(Layer):
     """
 
     supports_masking = True
-
     _graph: Graph | None = None
     _is_chain = False
 
@@ -110,6 +110,69 @@ class Model(Layer):
             super()._build_for(shape, **further)
         else:  # the layers are built as `call` comes to them
             self.built = True
+
+    @property
+    def optimizer(self) -> Any:
+        """What trains the model, once it was assigned; it is saved with the model."""
+        return self.__dict__.get("_optimizer")
+
+    @optimizer.setter
+    def optimizer(self, value: Any) -> None:
+        self.__dict__["_optimizer"] = value
+
+    def save(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        optimizer: Any = None,
+        include_optimizer: bool = True,
+    ) -> None:
+        """Write the model, and where its training is, into a folder.
+
+        The folder has the old content or the new one, whole, also if the process is
+        killed. `jt.load_model` reads it.
+
+        Args:
+            filepath: The folder, made if need be.
+            overwrite: Whether to replace a model that is saved there. Default true.
+            optimizer: Saved too, with its slots. Default `model.optimizer`.
+            include_optimizer: False leaves the optimizer out. Default true.
+
+        Raises:
+            ArgumentError: for a part that cannot be written, such as a lambda.
+            FileAccessError: if the system refuses; the old content is there still.
+        """
+        saving.save_model(self, filepath, overwrite, optimizer, include_optimizer)
+
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+        """Write all variables into one safetensors file, whole or not at all.
+
+        Args:
+            filepath: Of the file; `name.weights.safetensors` by convention.
+            overwrite: Whether to replace a file that is there. Default true.
+
+        Raises:
+            ArgumentError: if there are no weights yet, or the name says HDF5.
+            FileAccessError: if the system refuses; the old file is there still.
+        """
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self, filepath: str | os.PathLike, skip_mismatch: bool = False
+    ) -> None:
+        """Assign the variables that `save_weights` or `save` wrote, or none.
+
+        Args:
+            filepath: The file, or the folder of a saved model.
+            skip_mismatch: Whether to leave variables alone that have no array of their
+                shape in the file, with a warning. Default false, as in Keras.
+
+        Raises:
+            FileContentError: if the file is damaged, or names and shapes are not those
+                of the model; lists all of them.
+            MissingFileError: if there is no such file.
+        """
+        saving.load_weights(self, filepath, skip_mismatch)
 
     @property
     def layers(self) -> list[Layer]:

@@ -25,24 +25,34 @@ class _Structure:
     def changed(cls, *_: Any) -> None:
         """Forget all lists that were made before."""
         cls.version += 1
+        Attributes.changes += 1
 
 
-class _TrackedList(list):
+class Attributes:
+    """A count of all changes of attributes of modules."""
+
+    changes = 0
+
+
+_ABSENT = object()
+
+
+class TrackedList(list):
     """A list held by a module; changing it changes the module's structure."""
 
 
-class _TrackedDict(dict):
+class TrackedDict(dict):
     """A dictionary held by a module; changing it changes the module's structure."""
 
 
 def _tracked(value: Any) -> Any:
     """A list or dictionary as one that announces its changes, at every depth."""
     if value.__class__ is list:
-        return _TrackedList(map(_tracked, value))
+        return TrackedList(map(_tracked, value))
     if value.__class__ is tuple:
         return tuple(map(_tracked, value))
     if value.__class__ is dict:
-        return _TrackedDict({key: _tracked(part) for key, part in value.items()})
+        return TrackedDict({key: _tracked(part) for key, part in value.items()})
     return value
 
 
@@ -61,12 +71,12 @@ def _announcing(base: type, name: str) -> Any:
 
 for _kind, _names in (
     (
-        _TrackedList,
+        TrackedList,
         "append extend insert remove pop clear sort reverse "
         "__setitem__ __delitem__ __iadd__ __imul__",
     ),
     (
-        _TrackedDict,
+        TrackedDict,
         "update setdefault pop popitem clear __setitem__ __delitem__ __ior__",
     ),
 ):
@@ -120,7 +130,10 @@ class Module:
             _Structure.changed()
         elif isinstance(self.__dict__.get(name), _TRACKED):
             _Structure.changed()
+        before = self.__dict__.get(name, _ABSENT)
         super().__setattr__(name, value)
+        if self.__dict__.get(name, _ABSENT) is not before:
+            Attributes.changes += 1
 
     def __delattr__(self, name: str) -> None:
         _Structure.changed()
@@ -160,7 +173,16 @@ class Module:
         functional model by their names, where these are automatic by their class and
         a number that counts within the model.
         """
-        return _paths_below(self)
+        return {
+            path: part
+            for path, part in _paths_below(self)
+            if isinstance(part, Variable)
+        }
+
+    def modules_by_path(self) -> dict[str, "Module"]:
+        """This module by the path "", and all in it by theirs, an outer one first."""
+        inner = _paths_below(self)
+        return {"": self} | {p: part for p, part in inner if isinstance(part, Module)}
 
     def _named_members(self) -> Iterator[tuple[str, Any]]:
         """The variables and modules directly in this one, each with its name here."""
@@ -283,25 +305,27 @@ def _own(module: Module) -> Iterator[Any]:
             yield from _members(value)
 
 
-def _paths_below(root: Module) -> dict[str, Variable]:
-    paths: dict[str, Variable] = {}
+def _paths_below(root: Module) -> Iterator[tuple[str, Any]]:
+    """Yields variables and modules, each once, with the path to it."""
     seen = {id(root)}
-    stack = [("", root)]
+    stack: list[tuple[str, Module]] = [("", root)]
     while stack:  # without recursion, for deep models
-        place, module = stack.pop()
+        path, module = stack.pop()
+        if module is not root:
+            yield path, module
+        place = path + "/" if path else ""
         names: dict[str, int] = {}
         parts = []
         for name, member in module._named_members():
             if id(member) in seen:
                 continue
             seen.add(id(member))
-            path = place + _numbered(name, names)
+            found = place + _numbered(name, names)
             if isinstance(member, Variable):
-                paths[path] = member
+                yield found, member
             else:
-                parts.append((path + "/", member))
+                parts.append((found, member))
         stack.extend(reversed(parts))
-    return paths
 
 
 def _numbered(name: str, counts: dict[str, int]) -> str:
@@ -352,7 +376,9 @@ def _places(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 # Variables that are noted here for another reason than being the module's own.
-_UNTRACKED = frozenset({"_frozen", "_known", "_penalties", "_steps", "_updates"})
+_UNTRACKED = frozenset(
+    {"_frozen", "_known", "_optimizer", "_penalties", "_steps", "_updates"}
+)
 
 
 def _variables_of(root: Module, seen: set[int]) -> Iterator[Variable]:

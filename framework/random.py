@@ -49,6 +49,32 @@ class _Streams:
         if self.main is not None:
             self.main.state.assign(data)
 
+    def state(self) -> dict[str, Any]:
+        """Where all streams are; see `get_state`."""
+        main = self.find(None)
+        with self.guard:
+            by_seed = dict(self.by_seed)
+        return {
+            "seed": self.seed,
+            "keys": seeds.state(),
+            "main": main.state.numpy(),
+            "by_seed": {seed: own.state.numpy() for seed, own in by_seed.items()},
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Let all streams go on from there."""
+        main = self.find(None)
+        with self.guard:
+            self.seed = state["seed"]
+            kept = {seed: self.by_seed.get(seed) for seed in state["by_seed"]}
+            self.by_seed = OrderedDict(
+                (seed, own or Generator(seed)) for seed, own in kept.items()
+            )
+            main.reset(state["main"])
+            for seed, own in self.by_seed.items():
+                own.reset(state["by_seed"][seed])
+        seeds.set_state(*state["keys"])
+
     def find(self, seed: int | None) -> Generator:
         """The generator of a call with this `seed`, made when it is first needed."""
         with self.guard:
@@ -92,6 +118,24 @@ def set_seed(seed: int | None) -> None:
         True
     """
     _streams.start(seed)
+
+
+def get_state() -> dict[str, Any]:
+    """Where all streams are that `set_seed` starts: a dictionary for `set_state`.
+
+    Example:
+        >>> state = jt.random.get_state()
+        >>> a = jt.random.normal((2,))
+        >>> jt.random.set_state(state)
+        >>> bool((jt.random.normal((2,)) == a).all())
+        True
+    """
+    return _streams.state()
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Let all streams go on from where `get_state` was called."""
+    _streams.set_state(state)
 
 
 def get_global_generator() -> Generator:

@@ -28,6 +28,7 @@ _KINDS: dict[str, dict[str, Any]] = {
         "metric",
         "optimizer",
         "regularizer",
+        "schedule",
     )
 }
 _SEPARATOR = ">"
@@ -357,6 +358,10 @@ def _class_name(cls: type, kind: str | None) -> str:
 
 def _function_name(function: Any) -> str:
     """What a config calls a function; never the name of another one."""
+    for names in _KINDS.values():
+        found = [name for name, known in names.items() if known is function]
+        if found and function.__name__ not in found:
+            return found[0]
     name = _custom_name(function) or function.__name__
     known = [names[name] for names in _KINDS.values() if name in names]
     return name if function in known or not known else f"Custom{_SEPARATOR}{name}"

@@ -4,11 +4,13 @@ A small generator on the host. `jt.random.set_seed` resets it together with the 
 state of the recorded draws.
 """
 
+import contextlib
 import functools
 import hashlib
 import operator
 import secrets
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -32,6 +34,15 @@ class _Generator:
             self._seed = seed
             self._taken = 0
 
+    def state(self) -> tuple[int, int]:
+        """The seed, and how many keys were taken since it was set."""
+        with self._guard:
+            return self._seed, self._taken
+
+    def set_state(self, seed: int, taken: int) -> None:
+        with self._guard:
+            self._seed, self._taken = seed, taken
+
     def next_text(self) -> str:
         """Names the next key; no two calls return the same text."""
         with self._guard:
@@ -40,6 +51,39 @@ class _Generator:
 
 
 _generator = _Generator()
+
+
+class _Apart(threading.local):
+    """The generator that a thread takes its keys from, if not from the common one."""
+
+    generator: _Generator | None = None
+
+
+_apart = _Apart()
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Take no keys from the sequence while a block runs in this thread.
+
+    For first weights that nobody keeps: those of a model that is loaded.
+    """
+    before = _apart.generator
+    _apart.generator = _Generator()
+    try:
+        yield
+    finally:
+        _apart.generator = before
+
+
+def state() -> tuple[int, int]:
+    """The seed, and how many keys were taken; `set_state` takes them."""
+    return _generator.state()
+
+
+def set_state(seed: int, taken: int) -> None:
+    """Go on from where `state` was called."""
+    _generator.set_state(seed, taken)
 
 
 def set_seed(seed: int) -> None:
@@ -56,7 +100,7 @@ def set_seed(seed: int) -> None:
 
 def next_key() -> jax.Array:
     """The next key of the sequence; each is given out once, also across threads."""
-    return _hashed_key(_generator.next_text())
+    return _hashed_key((_apart.generator or _generator).next_text())
 
 
 def key_of(seed: int) -> jax.Array:

@@ -366,16 +366,34 @@ def _with_samples(
         ):
             raise
         failure = error
+    for valued in (evaluate, _one_length):  # the second takes all unknown as equal
+        try:
+            return _from_samples(types_of, kinds, valued)
+        except Exception:
+            continue
+    raise failure
+
+
+def _from_samples(
+    types_of: Callable[[Sequence[TensorType]], tuple],
+    kinds: Sequence[TensorType],
+    valued: Callable[[Any, Mapping[str, int], int], int],
+) -> tuple[Sequence[TensorType], Any]:
+    """Types of results, from what they are for two choices of the unknown lengths."""
     samples = [
-        [_sampled(kind, dict(lengths), other) for kind in kinds]
+        [
+            tensor_type(
+                tuple(valued(length, lengths, other) for length in kind.shape),
+                kind.dtype,
+                kind.weak_type,
+            )
+            for kind in kinds
+        ]
         for lengths, other in zip(_SAMPLES, _OTHERS, strict=True)
     ]
-    try:
-        (first, tree), (second, _) = map(types_of, samples)
-    except Exception:
-        raise failure from None
+    (first, tree), (second, _) = map(types_of, samples)
     known = {
-        tuple(map(evaluate, (length, length), _SAMPLES, _OTHERS)): length
+        tuple(map(valued, (length, length), _SAMPLES, _OTHERS)): length
         for kind in kinds
         for length in kind.shape
         if export.is_symbolic_dim(length)
@@ -383,9 +401,11 @@ def _with_samples(
     return [_joined(a, b, known) for a, b in zip(first, second, strict=True)], tree
 
 
-def _sampled(kind: TensorType, lengths: dict[str, int], other: int) -> TensorType:
-    shape = tuple(evaluate(length, lengths, other) for length in kind.shape)
-    return tensor_type(shape, kind.dtype, kind.weak_type)
+def _one_length(length: Any, lengths: Mapping[str, int], other: int) -> int:
+    """The value of a length where all unknown ones but the batch are the same."""
+    if length.__class__ is int:
+        return length
+    return lengths.get(str(length), other)
 
 
 def _joined(first: TensorType, second: TensorType, known: dict) -> TensorType:

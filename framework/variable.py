@@ -23,7 +23,7 @@ from .recording.execution import call
 from .recording.home import Home
 from .recording.ingest import private_array
 from .recording.launching import updating
-from .recording.node import NOWHERE, current
+from .recording.node import NOWHERE, current, here
 from .recording.signature import TRAINABLE, plain_type, trainable_type, type_of
 from .recording.tensor import (
     ArrayLike,
@@ -73,6 +73,10 @@ class Variable(Scattering):
         "name",
     )
 
+    _may_change = True
+    made = 0
+    """How many variables have been made so far."""
+
     def __init__(
         self,
         initial_value: TensorLike = None,
@@ -118,6 +122,7 @@ class Variable(Scattering):
         self._lock = threading.RLock()
         self.name = name or "Variable"
         self.constraint = constraint
+        Variable.made += 1
 
     @property
     def trainable(self) -> bool:
@@ -145,6 +150,9 @@ class Variable(Scattering):
 
     def _settle(self) -> None:
         """Run what is pending for the value in this thread."""
+        around = here.recording
+        if around is not None and around.is_kept:
+            around.refuse()
         recording = self._at[0]
         if (
             recording is not None

@@ -1,5 +1,6 @@
 """Dropout: zeros at random places while training."""
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,8 +58,11 @@ class Dropout(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if not 0 <= rate <= 1:
-            raise ArgumentError(f"`rate` must be between 0 and 1; got {rate}.")
+        if not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
+            raise ArgumentError(
+                f"`rate` must be a number between 0 and 1; got {rate!r}. It is the "
+                "share of the inputs that is dropped."
+            )
         self.rate = rate
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self.seed = seed

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from ..framework import registry
-from ..framework.errors import ArgumentError
+from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.ops import transpose
 from ..framework.recording.tensor import Tensor
@@ -24,6 +24,7 @@ class Flatten(Layer):
 
     Raises:
         ArgumentError: for another `data_format`.
+        ShapeError: if the inputs have no batch axis.
 
     Example:
         >>> jt.layers.Flatten()(jt.zeros((2, 3, 4))).shape
@@ -41,6 +42,11 @@ class Flatten(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The inputs as a matrix with one row for each sample."""
+        if not inputs.ndim:
+            raise ShapeError(
+                f"Flatten('{self.name}') needs inputs with a batch axis; got shape (). "
+                "Add one with x[None]."
+            )
         if self.data_format == "channels_first" and inputs.ndim > 2:
             inputs = transpose(inputs, (0, *range(2, inputs.ndim), 1))
         return inputs.reshape(inputs.shape[0], math.prod(inputs.shape[1:]))

@@ -174,7 +174,9 @@ class MultiHeadAttention(Layer):
         their own) -> output (batch, steps, *output_shape), with
         `return_attention_scores` also scores (batch, heads, steps, other steps);
         masks (batch, steps); attention_mask (batch, steps, other steps); kernels
-        (features, heads, key_dim or value_dim) and (heads, value_dim, *output_shape)
+        (features, heads, key_dim or value_dim) and (heads, value_dim, *output_shape).
+        Weights are attributes: `query_kernel`, `query_bias`, and the same for key,
+        value, gate and attention_output
 
     Raises:
         ArgumentError: for a size that is no positive integer, a rate outside [0, 1],
@@ -293,6 +295,7 @@ class MultiHeadAttention(Layer):
             constraint=self.kernel_constraint,
             name=f"{part}/kernel",
         )
+        setattr(self, f"{part}_kernel", kernel)
         if not self.use_bias:
             return [kernel]
         bias = self.add_weight(
@@ -302,6 +305,7 @@ class MultiHeadAttention(Layer):
             constraint=self.bias_constraint,
             name=f"{part}/bias",
         )
+        setattr(self, f"{part}_bias", bias)
         return [kernel, bias]
 
     def call(  # pyright: ignore[reportIncompatibleMethodOverride]  Keras's names

@@ -1,6 +1,6 @@
 """Optax: any optax gradient transformation as an optimizer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -68,6 +68,33 @@ class Optax(Optimizer):
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         raise ArgumentError(f"`learning_rate` was set to {value}. {_NO_RATE}")
+
+    def get_config(self) -> dict[str, Any]:
+        """Refused: a transformation is made of functions, which no config can hold.
+
+        Raises:
+            ArgumentError: always.
+        """
+        raise ArgumentError(
+            f"Optax('{self.name}') has no config: its transformation is made of "
+            "functions. Make it again where it is needed, by the call that made it: "
+            "jt.optimizers.Optax(optax.adamw(1e-3))."
+        )
+
+    def groups(self) -> list[list[Variable]]:
+        """The lists of variables that have a state together."""
+        return [[self._known[number] for number in key] for key in self._joint]
+
+    def variables_for(self, paths: Mapping[int, str]) -> dict[str, Variable]:
+        """Its variables by names that another optimizer of its kind has too."""
+        joint = {
+            f"joint/{number}/{place}": leaf
+            for number, leaves in enumerate(self._joint.values())
+            for place, leaf in enumerate(leaves)
+        }
+        taken = {id(leaf) for leaf in joint.values()}
+        own = super().variables_for(paths)
+        return joint | {n: part for n, part in own.items() if id(part) not in taken}
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots of these variables as one tree."""

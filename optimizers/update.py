@@ -42,7 +42,9 @@ class Update:
         slots: list[list[Variable]],
         uses_homes: bool = True,
     ) -> None:
-        self._variables = variables  # held, so that no `id` is reused
+        # Made of these once more, without homes. Held, too, so that no `id` is reused.
+        self._parts = (name, change, variables, slots)
+        self._alone: Update | None = None
         self._involved = [*variables, *(slot for own in slots for slot in own)]
         units = (
             _units(variables, slots)
@@ -52,6 +54,7 @@ class Update:
                 for n, (v, own) in enumerate(zip(variables, slots, strict=True))
             ]
         )
+        self._has_homes = any(isinstance(unit.target, Home) for unit in units)
         self._targets = [part for unit in units for part in (unit.target, *unit.slots)]
         rule = _Rule(change, variables, units)
         self._op = Op(
@@ -71,10 +74,20 @@ class Update:
         recording = current()
         if recording.writes and any(
             id(variable) in recording.writes for variable in self._involved
-        ):
-            execution.run(recording)  # homes are taken as they were before
-            recording = current()
+        ):  # homes are taken as they were before
+            if recording.outer is None:
+                execution.run(recording)
+                recording = current()
+            elif self._has_homes:
+                self._without_homes().run(iterations, inputs)
+                return
         execution.update(recording, self._op, (iterations, *self._targets, *inputs))
+
+    def _without_homes(self) -> "Update":
+        """The same update variable by variable: some were assigned on their own."""
+        if self._alone is None:
+            self._alone = Update(*self._parts, uses_homes=False)
+        return self._alone
 
 
 def _input_names(
@@ -213,11 +226,14 @@ def settle(variables: Sequence[Variable], slots: Sequence[list[Variable]]) -> No
 
 
 def _is_movable(variable: Variable, slots: list[Variable]) -> bool:
-    """Whether it is small and at home nowhere, and its slots are shaped like it."""
+    """Whether it is small and at home nowhere, and its slots are shaped like it.
+
+    An empty one would stand in a home where the next one does.
+    """
     return (
         variable._home is None
         and variable.constraint is None
-        and variable.size <= config.bounds.packed_size
+        and 0 < variable.size <= config.bounds.packed_size
         and all(
             slot.shape == variable.shape and slot.dtype == variable.dtype
             for slot in slots

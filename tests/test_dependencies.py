@@ -28,7 +28,7 @@ ORDER = {
         ("config",),
         ("registry", "seeds"),
         ("recording",),
-        ("devices", "sync", "batching"),
+        ("devices", "sync", "batching", "masking"),
         ("scattering",),
         ("variable",),
         ("history",),
@@ -36,7 +36,6 @@ ORDER = {
         ("coverage", "requests", "explaining", "drawing"),
         ("tape", "forward"),
         ("gradients_check", "custom_gradient", "recomputation", "branching"),
-        ("function",),
         ("captures",),
         ("plan",),
         ("lifting",),
@@ -59,7 +58,9 @@ ORDER = {
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
-        ("module", "masking"),
+        ("module",),
+        ("watching",),
+        ("function",),
         ("configs", "symbolic"),
         ("layer", "functional"),
         ("input_layer", "op_names"),
@@ -70,6 +71,13 @@ ORDER = {
         ("cloning", "functionalizing"),
         ("debug",),
         ("faces",),
+    ),
+    "framework.saving": (
+        ("disk", "strict_json"),
+        ("tensor_file", "document"),
+        ("matching", "state", "directory"),
+        ("saved_model",),
+        ("weights",),
     ),
     "framework.ops": (
         ("conversion",),
@@ -102,6 +110,7 @@ ORDER = {
         ("segments",),
         ("tensor",),
         ("body",),
+        ("routine",),
     ),
 }
 
@@ -111,7 +120,7 @@ EXCEPTIONS = {
 }
 
 # Third-party packages: imported at the top of a file, or only inside a function.
-REQUIRED = {"jax", "numpy", "optax", "tqdm"}
+REQUIRED = {"jax", "numpy", "optax", "safetensors", "tqdm"}
 OPTIONAL = {"matplotlib", "pandas", "sklearn", "tensorboardX", "tensorflow", "torch"}
 
 PRIVATE_JAX = ("jax._src", "jax.core", "jax.interpreters", "jaxlib")

@@ -26,10 +26,10 @@ def test_show_versions_names_jaxtape_jax_and_numpy(capsys):
     assert re.search(rf"\bnumpy\b.*{re.escape(np.__version__)}", printed)
 
 
-def test_runtime_dependencies_are_exactly_four(pyproject):
+def test_runtime_dependencies_are_exactly_five(pyproject):
     requirements = pyproject["project"]["dependencies"]
     names = [re.match(r"[\w.-]+", requirement)[0] for requirement in requirements]
-    assert sorted(names) == ["jax", "numpy", "optax", "tqdm"]
+    assert sorted(names) == ["jax", "numpy", "optax", "safetensors", "tqdm"]
 
 
 def test_every_package_folder_is_shipped(pyproject):

@@ -9,31 +9,17 @@ from ..ops.conversion import beside
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
+from .convolution_lowering import convolve
 from .windows import Windows, check_ndim, windows
 
-_LETTERS = {1: "W", 2: "HW", 3: "DHW"}
-
-
-def layouts(ndim: int, is_last: bool) -> tuple[str, str, str]:
-    """The axes of input, filter and output, as XLA names them."""
-    space = _LETTERS[ndim]
-    data = f"N{space}C" if is_last else f"NC{space}"
-    return data, f"{space}IO", data
+_MOST_SPACE = 3
+"""XLA convolves over more axes as well, TensorFlow does not."""
 
 
 def _convolution(
     x: jax.Array, filters: jax.Array, *, how: Windows, groups: int
 ) -> jax.Array:
-    ndim = len(how.strides)
-    return jax.lax.conv_general_dilated(
-        x,
-        filters,
-        how.strides,
-        how.pairs(how.space_of(x.shape), filters.shape[:ndim]),
-        rhs_dilation=how.dilations,
-        dimension_numbers=layouts(ndim, how.is_last),
-        feature_group_count=groups,
-    )
+    return convolve(x, filters, how, groups)
 
 
 def _depthwise(x: jax.Array, filters: jax.Array, *, how: Windows) -> jax.Array:
@@ -129,7 +115,7 @@ def space_axes(filters: TensorLike, name: str) -> int:
         ShapeError: if there is no convolution over as many.
     """
     ndim = convert(filters, name="filters").ndim - 2
-    if ndim not in _LETTERS:
+    if not 1 <= ndim <= _MOST_SPACE:
         raise ShapeError(
             f"{name}() takes filters with 3, 4 or 5 axes; got {ndim + 2}. "
             "Give axes of space, input channels and output channels."

@@ -11,65 +11,24 @@ from ..ops.conversion import requested_dtype
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
+from .pooling_lowering import largest, total
 from .windows import Windows, check_ndim, windows
 
 _KINDS = ("MAX", "AVG")
 
 
-def _windowed(
-    x: jax.Array, start: Any, join: Any, *, how: Windows, window: tuple
-) -> jax.Array:
-    pairs = how.pairs(how.space_of(x.shape), window)
-    return jax.lax.reduce_window(
-        x,
-        start,
-        join,
-        how.outer(window, 1),
-        how.outer(how.strides, 1),
-        how.outer(pairs, (0, 0)),
-        window_dilation=how.outer(how.dilations, 1),
-    )
-
-
 def _max(x: jax.Array, *, how: Windows, window: tuple) -> jax.Array:
     """The gradient goes to the first of equal elements, as in TensorFlow."""
-    is_float = jnp.issubdtype(x.dtype, jnp.inexact)
-    least = -jnp.inf if is_float else jnp.iinfo(x.dtype).min
-    start = np.asarray(least, x.dtype)
-    if any(gap > 1 for gap in how.dilations):
-        return jnp.max(_parts(x, start, how, window), 0)
-    return _windowed(x, start, jax.lax.max, how=how, window=window)
-
-
-def _parts(x: jax.Array, fill: Any, how: Windows, window: tuple) -> jax.Array:
-    """The first elements of all windows, the second ones, and so on, stacked.
-
-    For dilated windows, of whose largest element JAX has no derivative.
-    """
-    pairs = how.pairs(how.space_of(x.shape), window)
-    padded = jnp.pad(x, how.outer(pairs, (0, 0)), constant_values=fill)
-    space = how.space_of(padded.shape)
-    reach = [(w - 1) * gap for w, gap in zip(window, how.dilations, strict=True)]
-    parts = []
-    for place in np.ndindex(*window):
-        first = [p * gap for p, gap in zip(place, how.dilations, strict=True)]
-        spans = [
-            slice(f, f + n - r, step)
-            for f, n, r, step in zip(first, space, reach, how.strides, strict=True)
-        ]
-        parts.append(padded[how.outer(spans, slice(None))])
-    return jnp.stack(parts)
+    return largest(x, how, window)
 
 
 def _mean(x: jax.Array, *, how: Windows, window: tuple) -> jax.Array:
     """Of the elements that are there: the margin does not count."""
-    zero = np.zeros((), x.dtype)
-    total = _windowed(x, zero, jax.lax.add, how=how, window=window)
+    sums = total(x, how, window)
     if how.padding == "VALID":
-        return total / np.asarray(np.prod(window), x.dtype)
-    space = how.space_of(x.shape)
-    ones = jnp.ones(how.outer(space, 1), x.dtype)
-    return total / _windowed(ones, zero, jax.lax.add, how=how, window=window)
+        return sums / np.asarray(np.prod(window), x.dtype)
+    ones = jnp.ones(how.outer(how.space_of(x.shape), 1), x.dtype)
+    return sums / total(ones, how, window)
 
 
 def _places(

@@ -10,7 +10,8 @@ from ..ops.conversion import beside, sizes
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .convolution import layouts, space_axes
+from .convolution import space_axes
+from .convolution_lowering import layouts
 from .windows import Windows, check_ndim, windows
 
 

@@ -2,7 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from ..errors import ArgumentError, ShapeError
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..ops.conversion import sizes
 
 _FORMATS = {
@@ -37,6 +41,63 @@ class Windows(NamedTuple):
             missing = max((-(-n // step) - 1) * step + reach - n, 0)
             pairs.append((missing // 2, missing - missing // 2))
         return tuple(pairs)
+
+    def out_lengths(
+        self, lengths: tuple[int, ...], window: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """How many windows there are along each space axis."""
+        pairs = self.pairs(lengths, window)
+        return tuple(
+            max((n + sum(pair) - (size - 1) * gap - 1) // step + 1, 0)
+            for n, pair, size, gap, step in zip(
+                lengths, pairs, window, self.dilations, self.strides, strict=True
+            )
+        )
+
+    def parts(
+        self, x: jax.Array, window: tuple[int, ...], out: tuple[int, ...]
+    ) -> list[jax.Array]:
+        """The first elements of all windows, the second ones, and so on.
+
+        Args:
+            x: An array with channels last, its margins included.
+            window: Lengths of a window.
+            out: How many windows there are along each axis.
+        """
+        found = []
+        for place in np.ndindex(*window):
+            first = [p * gap for p, gap in zip(place, self.dilations, strict=True)]
+            spans = [
+                slice(f, f + (n - 1) * step + 1, step)
+                for f, n, step in zip(first, out, self.strides, strict=True)
+            ]
+            found.append(x[(slice(None), *spans)])
+        return found
+
+    def check_fit(
+        self, lengths: tuple[int, ...], window: tuple[int, ...], name: str
+    ) -> None:
+        """Check that there is a window.
+
+        Raises:
+            ShapeError: if the windows are longer than what they move over.
+        """
+        if not all(isinstance(n, int) and n for n in lengths):
+            return
+        if 0 in self.out_lengths(lengths, window):
+            raise ShapeError(
+                f"{name}() got windows of {window} that do not fit into the {lengths} "
+                "of its input, margins included. Give smaller windows, or padding "
+                '"same".'
+            )
+
+    def to_last(self, x: jax.Array) -> jax.Array:
+        """An array with its channels put last."""
+        return x if self.is_last else jnp.moveaxis(x, 1, -1)
+
+    def from_last(self, x: jax.Array) -> jax.Array:
+        """An array with its last axis put where the channels are."""
+        return x if self.is_last else jnp.moveaxis(x, -1, 1)
 
     def space_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The lengths of the space axes."""
@@ -76,6 +137,64 @@ def windows(
         ndim, 1 if dilations is None else dilations, is_last, "dilations", name
     )
     return Windows(steps, _padding(ndim, padding, is_last, name), gaps, is_last)
+
+
+def layer_windows(
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: Any,
+    data_format: str | None,
+    dilations: tuple[int, ...],
+    owner: str,
+) -> Windows:
+    """The windows of a layer, in Keras's words.
+
+    Args:
+        window: Lengths of a window.
+        strides: Distance of the windows along each axis.
+        padding: `"valid"`, `"same"`, or `"causal"` over one axis.
+        data_format: `"channels_last"` (default) or `"channels_first"`.
+        dilations: Distance of the elements of a window along each axis.
+        owner: Of the layer, for messages.
+
+    Raises:
+        ArgumentError: for another padding or format.
+    """
+    if data_format not in (None, *_OTHERS):
+        raise ArgumentError(
+            "`data_format` must be 'channels_last' or 'channels_first'; got "
+            f"{data_format!r}."
+        )
+    is_last = data_format != "channels_first"
+    words = ("valid", "same", "causal") if len(window) == 1 else ("valid", "same")
+    word = padding.lower() if isinstance(padding, str) else padding
+    if word not in words:
+        raise ArgumentError(
+            f"`padding` of {owner} must be one of {', '.join(map(repr, words))}; got "
+            f"{padding!r}."
+        )
+    if word == "causal":
+        return Windows(
+            strides, (((window[0] - 1) * dilations[0], 0),), dilations, is_last
+        )
+    return Windows(strides, word.upper(), dilations, is_last)
+
+
+def per_axis(ndim: int, given: Any, argument: str, owner: str) -> tuple[int, ...]:
+    """One positive number for each of `ndim` axes, from a layer's argument.
+
+    Raises:
+        ArgumentError: for other numbers, or another count of them.
+    """
+    numbers = given if isinstance(given, list | tuple) else (given,) * ndim
+    good = all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0
+        for n in numbers
+    )
+    if len(numbers) != ndim or not good:
+        some = "a positive integer" if ndim == 1 else f"one or {ndim} positive integers"
+        raise ArgumentError(f"`{argument}` of {owner} must be {some}; got {given!r}.")
+    return tuple(map(int, numbers))
 
 
 def _is_last(ndim: int, data_format: str | None) -> bool:
@@ -129,6 +248,33 @@ def _padding(ndim: int, padding: Any, is_last: bool, name: str) -> Any:
         f"`padding` of {name}() must be 'VALID', 'SAME' or a pair of numbers for each "
         f"axis; got {padding!r}."
     )
+
+
+def space_layout(layer: str, inputs: Any, ndim: int) -> tuple:
+    """The shape of a layer's input, with a batch, `ndim` axes of space and channels.
+
+    Args:
+        layer: What messages call the layer.
+        inputs: A Tensor, or the shape of one.
+        ndim: How many axes of space there must be.
+
+    Raises:
+        ArgumentTypeError: if there are several inputs.
+        ShapeError: if there are more or fewer axes.
+    """
+    shape = getattr(inputs, "shape", inputs)
+    if not isinstance(shape, tuple) or any(isinstance(n, tuple) for n in shape):
+        raise ArgumentTypeError(
+            f"{layer} takes one array; got {type(inputs).__name__} {inputs!r}. Put "
+            "several together first: jt.concat(x, axis=-1) joins their channels."
+        )
+    if len(shape) != ndim + 2:
+        raise ShapeError(
+            f"{layer} takes inputs with {ndim + 2} axes: batch, {ndim} of space, "
+            f"channels; got shape {shape}. Add a batch with x[None], or channels with "
+            "x[..., None]."
+        )
+    return shape
 
 
 def check_ndim(shape: tuple[int, ...], ndim: int, name: str) -> None:

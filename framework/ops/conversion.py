@@ -184,12 +184,16 @@ def sizes(shape: Any, name: str) -> tuple[int, ...]:
     try:
         return tuple(map(operator.index, np.atleast_1d(_object_array(shape))))
     except TypeError:
-        if isinstance(shape, list | tuple) and any(map(is_symbolic_dim, shape)):
+        if isinstance(shape, list | tuple) and all(map(_is_length, shape)):
             return tuple(shape)  # the batch of a model whose shapes are inferred
         raise ArgumentTypeError(
             f"`{name}` must be made of integers; got {shape!r}. "
             "Give a tuple such as (2, 3)."
         ) from None
+
+
+def _is_length(size: Any) -> bool:
+    return isinstance(size, int) or is_symbolic_dim(size)
 
 
 def operands(x: TensorLike, y: TensorLike) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ results, and the node that it ends on is its structure.
 
 import contextlib
 import copy
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,9 +18,10 @@ from ..errors import BodyError
 from . import execution
 from .arithmetic import ASSIGN
 from .derivative import GRADIENT
+from .home import Home, cut_in_trace
 from .merging import ADMIT
 from .node import NOWHERE, Handle, Node, Recording, current, nobody, record, resume
-from .op import ArrayClass
+from .op import ArrayClass, Op
 from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import TensorType, plain_type
 from .tensor import convert
@@ -34,9 +36,21 @@ class Body(Recording):
         outer: The recording around it.
         known_values: The handles whose values placeholders stand for, by number. Those
             of a loop's body stand for none, or for many.
+        is_kept: Whether it, or a body around it, is run again later, when variables
+            have other values: they cannot be read then.
+        kept_by: Where values of its Tensors were stored, by number, once it has ended.
     """
 
-    __slots__ = ("_before", "known_values", "otherwise", "outer", "what")
+    __slots__ = (
+        "_before",
+        "_stand_ins",
+        "is_kept",
+        "kept_by",
+        "known_values",
+        "otherwise",
+        "outer",
+        "what",
+    )
 
     def __init__(self, outer: Recording, name: str) -> None:
         super().__init__(depth=1)
@@ -44,8 +58,11 @@ class Body(Recording):
         self.otherwise = "or write the loop in Python"
         self.outer = outer
         self.task = outer.task
+        self.is_kept = outer.is_kept
+        self.kept_by: dict[int, str] = {}
         self.known_values: dict[int, Handle] = {}
         self._before: dict[int, tuple[Handle, Any]] = {}
+        self._stand_ins: set[int] = set()
 
     def admit(self, handle: Handle) -> int | TensorType:
         """Take in an argument without asking for its value, nor stamping it."""
@@ -74,6 +91,7 @@ class Body(Recording):
             record(self, ADMIT, made, {}, ())
             for number, placeholder in enumerate(made, start):
                 placeholder._at = (self, number)
+                self._stand_ins.add(number)
                 del self._before[number]  # it stands nowhere else
             if sources is not None:
                 self.known_values.update(enumerate(sources, start))
@@ -89,21 +107,31 @@ class Body(Recording):
 
     def captured(self) -> dict[int, Handle]:
         """What the function takes from around it, by number."""
-        assigned = self.assigned()
-        return {
-            number: handle
-            for number, handle in self.owners.items()
-            if handle._at[0] is not self or number in assigned
-        }
+        return {n: h for n, h in self.owners.items() if n not in self._stand_ins}
 
     def assigned(self) -> dict[int, int]:
-        """The last value of each variable that is assigned, by its first number."""
+        """The last value of each variable that is assigned, by its first number.
+
+        Of a home that is assigned, the members are too.
+        """
         first = {id(handle): number for number, handle in self.owners.items()}
-        return {
-            first[name]: final
-            for name, (_, final) in self.writes.items()
-            if name in first
-        }
+        final = {name: number for name, (_, number) in self.writes.items()}
+        for handle, _ in list(self.writes.values()):
+            if isinstance(handle, Home):
+                for name in map(id, handle.members):
+                    final.setdefault(name, self.known[name])
+        return {first[name]: number for name, number in final.items() if name in first}
+
+    def cut(self, home: Home) -> None:
+        """Let the members of a home that was assigned whole stand for its parts."""
+        layout = (home.starts, home.shapes)
+        inputs = (home, *home.members)
+        node = record(self, _cut(len(home.members)), inputs, {"layout": layout}, layout)
+        for number, member in enumerate(home.members, node.first):
+            self.values.append(nobody)
+            self.taps[id(member)] = [*self.numbers_of(member), number]
+            self.known[id(member)] = number
+            member._at = (self, number)
 
     def close(self) -> None:
         """Let variables that were assigned here stand again where they stood."""
@@ -118,6 +146,8 @@ class Body(Recording):
             BodyError: where one value stands for many, as in a loop's body.
         """
         assert self.node is not None
+        if self.is_done:
+            self._refuse_escaped(number)
         path = self.node.path()
         nodes = needed(path, [number])
         wanted = {number, *(n for node in nodes for n in node.inputs)}
@@ -126,6 +156,8 @@ class Body(Recording):
             for leaf, kind in node.leaves:
                 if leaf in wanted:
                     source = self.known_values.get(leaf, self.owners[leaf])
+                    if self.is_kept and source._may_change:
+                        self.refuse()
                     values[leaf] = as_typed(self._outer_value(leaf, source), kind)
         replay_op_by_op(nodes, values)
         return values[number]
@@ -150,6 +182,27 @@ class Body(Recording):
             "but it is recorded as one call, in which there are no values yet. Compute "
             f"with it instead (jt.where, jt.cond), {self.otherwise}."
         )
+
+    def _refuse_escaped(self, number: int) -> None:
+        """Raise for a Tensor that outlived the recording of the function."""
+        place = self.kept_by.get(number, "a place outside of it")
+        raise BodyError(
+            f"{self.what} was recorded when it stored this Tensor in {place}; what it "
+            "computes has a value only in the results of a call. Return the Tensor "
+            "from the function, or keep it in a jt.Variable by assign()."
+        )
+
+
+@functools.cache
+def _cut(count: int) -> Op:
+    """The parts of a home of so many variables, which stand for these from then on."""
+
+    def function(array: Any, *members: Any, layout: tuple) -> list[Any]:
+        starts, shapes = layout
+        return [cut_in_trace(array, *at) for at in zip(starts, shapes, strict=True)]
+
+    renews = tuple((n, 1 + n) for n in range(count))
+    return Op("part", function, renews=renews, is_differentiable=False)
 
 
 @contextlib.contextmanager
@@ -198,6 +251,22 @@ def has_tracer(structure: Any) -> bool:
         if isinstance(value, jax.Array) and value.__class__ is not ArrayClass:
             return True
     return False
+
+
+def assign(handles: Sequence[Handle], values: Sequence[Handle]) -> None:
+    """Give variables and homes new values, as recorded calls."""
+    homes = [handle for handle in handles if isinstance(handle, Home)]
+    for handle, value in zip(handles, values, strict=True):
+        if isinstance(handle, Home) or handle._home not in homes:
+            execution.call(ASSIGN, (handle, value))
+    if not homes:
+        return
+    recording = current()
+    if recording.outer is None:  # its members are read from the home itself
+        execution.run(recording)
+        return
+    for home in homes:
+        recording.cut(home)
 
 
 class Computation:
@@ -249,8 +318,7 @@ class Computation:
 
     def assign(self, values: Sequence[Handle]) -> None:
         """Give the variables that it assigns their new values, as recorded calls."""
-        for position, value in zip(self.assigned, values, strict=True):
-            execution.call(ASSIGN, (self.captured[position], value))
+        assign([self.captured[position] for position in self.assigned], values)
 
 
 def _reached(
@@ -276,7 +344,7 @@ def _reached(
                 for position, number in enumerate(node.inputs)
                 if op.carried is None or position in op.carried
             )
-        for output, position in op.writes:  # a read of the variable, as for a tape
+        for output, position in op.reads:  # a read of the variable, as for a tape
             if node.first + output in outputs:
                 found.add(node.inputs[position])
     return found

@@ -34,10 +34,18 @@ class Cache(Generic[Value]):
     def add(self, key: Hashable, value: Value) -> Value:
         """Keep `value` unless another thread was first; returns the one kept."""
         kept = self._values.setdefault(key, value)
+        self._make_room()
+        return kept
+
+    def replace(self, key: Hashable, value: Value) -> None:
+        """Keep `value` in place of what was kept."""
+        self._values[key] = value
+        self._make_room()
+
+    def _make_room(self) -> None:
         with contextlib.suppress(KeyError):
             while len(self._values) > max(1, self._capacity()):
                 self._values.popitem(last=False)
-        return kept
 
     def clear(self) -> None:
         """Forget everything."""

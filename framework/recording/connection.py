@@ -30,7 +30,7 @@ def find_connected(
                 if types[number].role == TRAINABLE and types[number].is_inexact:
                     since[number] = min(since.get(number, node.first), node.first)
         kinds = list(node.outputs)
-        for output, position in node.op.writes:
+        for output, position in node.op.reads:
             if types[node.inputs[position]].role == TRAINABLE:
                 kinds[output] = trainable_type(kinds[output])
         types.extend(kinds)

@@ -107,6 +107,9 @@ def call(
 
 def move_in(variables: Sequence[Any]) -> Home:
     """Give variables a home; what is pending reads them from there."""
+    if current().outer is not None:  # a body takes no values in
+        with detached():
+            return Home(variables)
     home = Home(variables)  # reads them, which may run what is pending
     recording = current()
     for variable, before in zip(home.members, home.before, strict=True):
@@ -118,13 +121,22 @@ def move_in(variables: Sequence[Any]) -> Home:
 
 
 def update(recording: Recording, op: Op, inputs: Sequence[Handle]) -> None:
-    """Record a call that only assigns variables, and end the program with it."""
+    """Record a call that only assigns variables, and end the program with it.
+
+    In a body, which does not end there, what follows reads the new values.
+    """
     if recording.has_settled:
         run(recording)
         recording = current()
     node = record(recording, op, inputs, None, ())
     recording.values.extend([nobody] * len(node.outputs))
-    run(recording)
+    if recording.outer is None:
+        run(recording)
+        return
+    _note_writes(recording, node, inputs)
+    for _, position in op.writes:
+        if isinstance(inputs[position], Home):
+            recording.cut(inputs[position])
 
 
 def add_results(recording: Recording, node: Node) -> list[Handle]:

@@ -32,6 +32,9 @@ class Home(Handle):
     __slots__ = ("before", "members", "shapes", "starts")
 
     _start = -1
+    _may_change = True
+    moves = 0
+    """How often variables have moved into a home, counted over all."""
 
     def __init__(self, members: Sequence[Any]) -> None:
         self.members = tuple(members)
@@ -46,6 +49,7 @@ class Home(Handle):
         self._origin = None
         for member, start in zip(members, self.starts, strict=True):
             member._move_in(self, start)
+        Home.moves += 1
 
     @property
     def _home(self) -> "Home":

@@ -23,6 +23,7 @@ from .compiling import Compiling
 from .connection import carrying
 from .keeping import Demand, usable
 from .node import Handle, Node, Recording, Segment
+from .op import concrete_classes
 from .program import Pack, Program, final_writes
 from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import applied, settings
@@ -215,13 +216,13 @@ def _arguments(
         home = owners[number]._home
         snapshot = home._value
         is_ours = home._may_donate(snapshot) and not is_safe and snapshot not in read
-        homes.append(snapshot.array if is_ours else _copy(snapshot.array))
+        homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
     taken = {*map(id, kept)} if program.donated else ()
     for number in program.donated:
         owner = owners[number]
         value = owner._value
         is_ours = owner._may_donate(value) and not is_safe and id(value) not in taken
-        overwritten.append(value if is_ours else _copy(value))
+        overwritten.append(value if is_ours else copy_buffer(value))
     return (
         (homes,),
         (overwritten,),
@@ -277,7 +278,8 @@ def _read_anew(recording: Recording, program: Program) -> None:
             recording.values[number] = owner._admitted()
 
 
-_copy = jax.jit(jnp.copy)
+copy_buffer = jax.jit(jnp.copy)
+"""A buffer of its own with the same values."""
 
 
 def _commit(
@@ -376,14 +378,24 @@ def _write_all(written: Sequence[tuple[Handle, Any, bool]]) -> None:
 def _launch_in_trace(
     recording: Recording, slot: Slot, alive: list[int], handles: list[Handle]
 ) -> None:
-    """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers."""
+    """Inside a user's own `jax.jit` or `jax.grad`: compute with its tracers.
+
+    What no tracer reaches, such as calls from before, is a value that outlives it.
+    """
     values = leaf_values(slot.path, recording.values, recording.owners)
     variables, _finals = final_writes(slot.path)
     if variables:
         refuse_write_in_trace()
-    replay(needed(slot.path, alive), values)
+    traced = {n for n, v in values.items() if v.__class__ not in concrete_classes}
+    for node in slot.path:
+        if not traced.isdisjoint(node.inputs):
+            traced.update(range(node.first, node.end))
+    apart = dict(values)
+    with jax.ensure_compile_time_eval():
+        replay_op_by_op(needed(slot.path, set(alive) - traced), apart)
+    replay(needed(slot.path, traced.intersection(alive)), values)
     for number, handle in zip(alive, handles, strict=True):
-        handle._value = values[number]
+        handle._value = (values if number in traced else apart)[number]
 
 
 def read_elsewhere(recording: Recording, number: int) -> Any:

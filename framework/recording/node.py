@@ -46,6 +46,8 @@ class Handle:
     # Of variables and homes; programs look for them on what they assign.
     _home: Any
     _start: int
+    _may_change = False
+    """Whether the value can be replaced: that of a variable or home."""
 
     _at: tuple["Recording | None", int]
     _origin: "tuple[weakref.ref[Segment], int] | None"
@@ -362,6 +364,8 @@ class Recording(_Numbering):
 
     outer: "Recording | None" = None
     """The recording around it, if it is a body's."""
+    is_kept = False
+    """Whether it is a body that is run again later, on other values of variables."""
 
     def __init__(self, depth: int = 0) -> None:
         self.serial = next(_serials)
@@ -428,6 +432,10 @@ class Recording(_Numbering):
 
     def read(self, number: int) -> Any:
         """The value of a result that is read before it runs; only bodies have one."""
+        raise NotImplementedError
+
+    def cut(self, home: Any) -> None:
+        """Read members of a home from its new value; only bodies do."""
         raise NotImplementedError
 
     def refuse(self) -> None:

@@ -42,6 +42,8 @@ class Op:
             `None` by connectivity, whatever the values are.
         writes: `(output, input)` pairs: that output becomes the value of the variable
             that stands at that input. Such an op passes no gradient on.
+        renews: `(output, input)` pairs: that output is the value that the variable at
+            that input has since something else was assigned, the home it lives in.
         masks_zeros: Whether no cotangent passes where none arrives, even where the
             derivative is infinite; for an elementwise function of one input.
         carried: Positions of the inputs that gradients flow through; `None` for all.
@@ -71,6 +73,8 @@ class Op:
         "is_user",
         "masks_zeros",
         "name",
+        "reads",
+        "renews",
         "rule",
         "writes",
     )
@@ -82,6 +86,7 @@ class Op:
         *,
         is_differentiable: bool = True,
         writes: tuple[tuple[int, int], ...] = (),
+        renews: tuple[tuple[int, int], ...] = (),
         masks_zeros: bool = False,
         carried: frozenset[int] | None = None,
         rule: Callable | None = None,
@@ -95,6 +100,9 @@ class Op:
         self.function = function if is_differentiable else _stopped(function)
         self.is_differentiable = is_differentiable and not writes
         self.writes = writes
+        self.renews = renews
+        self.reads = writes + renews
+        """Outputs that are values of variables, with the variables' inputs."""
         self.masks_zeros = masks_zeros
         self.carried = carried
         self.rule = rule

@@ -335,8 +335,8 @@ class _Numbers:
         self._take = [getter(group) for group, _ in self._groups]
         self._last: list[tuple[Any, int, Any]] = [((), 0, None)] * len(self._take)
 
-    def packed(self, values: Sequence[Any]) -> list[Any]:
-        """The arguments, from the values of a recording."""
+    def packed(self, values: Any) -> list[Any]:
+        """The arguments, from values by number: those of a recording."""
         arrays = []
         for position, take in enumerate(self._take):
             numbers = take(values)
@@ -370,11 +370,14 @@ def final_writes(path: Sequence[Node]) -> tuple[list[int], list[int]]:
     final: dict[int, int] = {}
     for node in path:
         assert node.op is not None
-        for output, position in () if node.op.is_settled else node.op.writes:
+        if node.op.is_settled:
+            continue
+        for output, position in node.op.reads:
             before = node.inputs[position]
             variable = root.get(before, before)
             root[node.first + output] = variable
-            final[variable] = node.first + output
+            if (output, position) in node.op.writes:
+                final[variable] = node.first + output
     return list(final), list(final.values())
 
 

@@ -111,7 +111,7 @@ def _read_after(node: Node, inputs: Sequence[Any], outputs: list[Any]) -> list[A
     """Results of a call whose writes are reads of the variables, as for a tape."""
     assert node.op is not None
     found = list(outputs)
-    for output, position in node.op.writes:
+    for output, position in node.op.reads:
         if jnp.issubdtype(inputs[position].dtype, jnp.inexact):
             found[output] = _assigned(inputs[position], outputs[output])
     return found

@@ -106,13 +106,17 @@ def callers(level: int, count: int) -> Entry:
     return tuple(found)
 
 
+def is_ours(file: str) -> bool:
+    """Whether a file is part of the package."""
+    return file.startswith(_PACKAGE + os.sep) and not file.startswith(_OUTSIDE)
+
+
 def user_site() -> Site:
     """The innermost line on the stack that is outside this package."""
     layers: list[str] = []
     frame = sys._getframe(1)
     while frame.f_back is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OUTSIDE):
+        if not is_ours(frame.f_code.co_filename):
             break
         if frame.f_code in layer_calls:
             layers.append(_layer_name(frame))
@@ -142,8 +146,7 @@ def reading_site() -> Site:
     while frame.f_back is not None:
         file = frame.f_code.co_filename
         name = frame.f_globals.get("__name__", "").split(".")[0]
-        is_ours = file.startswith(_PACKAGE + os.sep) and not file.startswith(_OUTSIDE)
-        if not is_ours and name not in ("jax", "jaxlib", "numpy"):
+        if not is_ours(file) and name not in ("jax", "jaxlib", "numpy"):
             break
         frame = frame.f_back
     return Site(frame.f_code, frame.f_lasti)
@@ -155,7 +158,7 @@ def reading_entry(count: int) -> Entry:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and len(found) < count:
         file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OUTSIDE):
+        if not is_ours(file):
             found.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     return tuple(found)
@@ -166,7 +169,7 @@ def user_level() -> int:
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGE + os.sep) or file.startswith(_OUTSIDE):
+        if not is_ours(file):
             break
         level, frame = level + 1, frame.f_back
     return level

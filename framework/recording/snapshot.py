@@ -12,7 +12,16 @@ def _cut(array: Any, start: int, shape: tuple[int, ...]) -> Any:
     return jax.lax.dynamic_slice(array, (start,), (size,)).reshape(shape)
 
 
-cut = jax.jit(_cut, static_argnums=2)
+_cut_compiled = jax.jit(_cut, static_argnums=2)
+
+
+def cut(array: Any, start: int, shape: tuple[int, ...]) -> Any:
+    """One member's elements as an array; a value also where JAX traces a function."""
+    part = _cut_compiled(array, start, shape)
+    if part.__class__ is array.__class__:
+        return part
+    with jax.ensure_compile_time_eval():  # it is kept, and outlives the trace
+        return _cut_compiled(array, start, shape)
 
 
 def where_it_is(function: Callable, array: Any, *args: Any) -> Any:

@@ -484,17 +484,18 @@ def from_array(value: Any) -> Tensor:
     return tensor
 
 
-execution.make_pending = make_pending
-execution.make_value = from_array
-
-
-def _scalar(value: Any, kind: TensorType) -> Tensor:
+def make_result(kind: TensorType, value: Any, at: tuple[Any, int] = NOWHERE) -> Tensor:
+    """The Tensor of a value whose type is known, or that a recording will compute."""
     tensor = Tensor.__new__(Tensor)
     tensor._type = kind
     tensor._value = value
-    tensor._at = NOWHERE
+    tensor._at = at
     tensor._origin = None
     return tensor
+
+
+execution.make_pending = make_pending
+execution.make_value = from_array
 
 
 def scalar(value: Any) -> Tensor:
@@ -508,7 +509,7 @@ def scalar(value: Any) -> Tensor:
             f"The integer {value} does not fit {jnp.asarray(0).dtype.name}. "
             f"Call {X64} first, or use a smaller number."
         ) from None
-    return _scalar(value, tensor_type((), dtype, True, SCALAR))
+    return make_result(tensor_type((), dtype, True, SCALAR), value)
 
 
 def partner(x: Handle, value: TensorLike) -> Any:
@@ -521,7 +522,8 @@ def partner(x: Handle, value: TensorLike) -> Any:
     cls = value.__class__
     if cls is float or cls is int:
         if kind.is_inexact:
-            return _scalar(float(value), tensor_type((), kind.dtype, False, SCALAR))
+            kind = tensor_type((), kind.dtype, False, SCALAR)
+            return make_result(kind, float(value))
         return scalar(value)
     if isinstance(value, Handle):
         return value
@@ -553,7 +555,7 @@ def convert(value: TensorLike, dtype: Any = None, name: str = "value") -> Any:
         if isinstance(value, jax.Array):  # a tracer
             return from_array(value)
         if is_symbolic_dim(value):  # a length of a shape that is inferred
-            return _scalar(value, tensor_type((), np.dtype("int32"), True, SCALAR))
+            return make_result(tensor_type((), np.dtype("int32"), True, SCALAR), value)
     if isinstance(value, list | tuple) and _holds_handles(value):
         stacked = call(STACK, [convert(part) for part in value], {"axis": 0}, (0,))
         return stacked if dtype is None else cast(stacked, dtype)
@@ -691,7 +693,7 @@ _INDEX = tensor_type((), np.dtype("int32"), False, SCALAR)
 
 
 def _index_number(value: int) -> Tensor:
-    return _scalar(value, _INDEX)
+    return make_result(_INDEX, value)
 
 
 def _slice_part(part: slice, length: int, numbers: list) -> tuple:

@@ -1,5 +1,6 @@
 import contextlib
 
+import jax
 import numpy as np
 import pytest
 
@@ -267,3 +268,10 @@ def test_an_activity_penalty_does_not_depend_on_the_batch_size():
 def test_wrong_arguments_say_what_was_meant(make, message):
     with pytest.raises(TypeError, match=message):
         make()
+
+
+def test_a_layer_that_is_first_called_inside_a_jit_keeps_its_weights():
+    layer = jt.layers.Dense(2, kernel_initializer="ones")
+    result = jax.jit(lambda x: layer(x)._array())(np.ones((1, 3), np.float32))
+    assert result.tolist() == [[3.0, 3.0]]
+    assert layer.kernel.numpy().tolist() == [[1.0, 1.0]] * 3

@@ -140,3 +140,18 @@ def test_a_layer_without_masks_takes_the_short_way():
     assert not Counting()._is_plain
     assert not jt.layers.Embedding(2, 2, mask_zero=True)._is_plain
     assert jt.layers.Embedding(2, 2)._is_plain
+
+
+def test_a_function_hands_masks_in_and_out():
+    counting, scaling = Counting(), Scaling()
+    lengths = jt.function(counting)
+    scaled = jt.function(lambda pair: {"all": [scaling(pair[0]), pair[1] * 2.0]})
+    around = jt.function(lambda x: lengths(scaled([x, x])["all"][0]))
+    for x in (embedded(), embedded().numpy(), embedded()):
+        expected = counting(x).tolist()
+        for _ in range(2):
+            assert lengths(x).tolist() == expected
+            assert around(x).tolist() == expected
+    first, second = scaled([embedded(), jt.ones(1)])["all"]
+    assert mask_of(first).tolist() == MASK
+    assert mask_of(second) is None

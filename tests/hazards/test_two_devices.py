@@ -1,4 +1,4 @@
-"""Rows C8 and E4 of the hazards, as far as they concern the default device.
+"""Rows C8, C10 and E4 of the hazards, as far as they concern devices.
 
 This process may have one device only, so the claims run in another one that has two.
 """
@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 import jaxtape as jt
@@ -70,6 +71,48 @@ def test_c8_the_device_of_a_tape_and_its_gradient():
             results = [v, y, tape.gradient(y, v)]
         assert [result.device.id for result in results] == [number] * 3
         assert results[2].tolist() == [6.0, 8.0]
+
+
+@needs_two_devices
+def test_c10_a_function_runs_where_its_arguments_are():
+    double = jt.function(lambda x: x + x)
+    for number in (0, 1, 0, 1):
+        x = jax.device_put(np.arange(3.0, dtype=np.float32), jax.devices("cpu")[number])
+        assert double(x).device.id == number
+        assert double(x).tolist() == [0.0, 2.0, 4.0]
+
+
+@needs_two_devices
+def test_c10_a_function_reads_and_replaces_variables_where_they_are():
+    for number in (0, 1, 0):
+        with jt.device(f"cpu:{number}"):
+            weight, other = jt.Variable([1.0, 2.0]), jt.Variable(1.0)
+            optimizer = jt.optimizers.SGD(0.5)
+
+            @jt.function
+            def step(weight, other, optimizer):
+                with jt.GradientTape() as tape:
+                    loss = jt.reduce_sum(weight * weight) + other
+                pairs = [weight, other]
+                gradients = tape.gradient(loss, pairs)
+                optimizer.apply_gradients(zip(gradients, pairs, strict=True))
+                return loss
+
+            losses = [step(weight, other, optimizer) for _ in range(3)]
+        assert [loss.device.id for loss in losses] == [number] * 3
+        assert weight.device.id == number
+        assert weight.tolist() == [0.0, 0.0]
+
+
+@needs_two_devices
+def test_c10_an_argument_that_is_split_over_devices_stays_split():
+    mesh = jax.make_mesh((2,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+    split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("rows"))
+    double = jt.function(lambda x: x + x)
+    whole = np.arange(4.0, dtype=np.float32)
+    assert len(double(jax.device_put(whole, split))._array().devices()) == 2
+    assert len(double(whole)._array().devices()) == 1
+    assert double(jax.device_put(whole, split)).tolist() == [0.0, 2.0, 4.0, 6.0]
 
 
 @needs_two_devices

@@ -26,3 +26,8 @@ def test_channels_first_comes_out_as_channels_last():
 def test_another_data_format_raises():
     with pytest.raises(ValueError, match="'channels'"):
         jt.layers.Flatten(data_format="channels")
+
+
+def test_inputs_without_a_batch_axis_are_refused():
+    with pytest.raises(ValueError, match=r"batch axis; got shape \(\)"):
+        jt.layers.Flatten()(jt.constant(1.0))

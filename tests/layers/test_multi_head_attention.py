@@ -79,6 +79,13 @@ def test_dropout_drops_weights_while_training_only():
     np.testing.assert_array_equal(layer(QUERY, VALUE).numpy(), without)
 
 
+def test_weights_are_attributes_which_name_them_in_files():
+    layer = MultiHeadAttention(1, 2, use_bias=False)
+    layer.build(QUERY.shape)
+    names = ["query", "key", "value", "attention_output"]
+    assert list(layer.variables_by_path()) == [f"{name}_kernel" for name in names]
+
+
 def test_empty_batches_and_half_precision():
     layer = MultiHeadAttention(2, 3, dtype="float16")
     x = jt.cast(1e3 * VALUE, "float16")

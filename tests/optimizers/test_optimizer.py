@@ -216,3 +216,57 @@ def test_a_note_on_an_optimizer_compiles_nothing():
             optimizer.apply_gradients([(jt.constant([1.0, 2.0]), v)])
         counts.append(compiles.count)
     assert counts[2:] == [0, 0]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_an_empty_variable_is_updated_beside_others(momentum):
+    empty = jt.Variable(np.zeros((0, 3), np.float32))
+    variables = [empty, *pair()]
+    optimizer = jt.optimizers.SGD(0.5, momentum=momentum)
+    optimizer.apply([jt.ones(v.shape) for v in variables], variables)
+    assert [v.numpy().shape for v in variables] == [(0, 3), (2,), ()]
+    assert variables[1].tolist() == [0.5, 1.5]
+
+
+def test_a_config_holds_the_settings_of_the_moment():
+    optimizer = jt.optimizers.SGD(0.5, clipnorm=2.0, name="mine")
+    optimizer.learning_rate = 0.25
+    optimizer.momentum = 0.5
+    assert optimizer.get_config() == {
+        "learning_rate": 0.25,
+        "momentum": 0.5,
+        "nesterov": False,
+        "weight_decay": None,
+        "clipnorm": 2.0,
+        "clipvalue": None,
+        "global_clipnorm": None,
+        "name": "mine",
+    }
+
+
+def test_a_schedule_without_a_name_has_no_config_and_says_what_to_do():
+    optimizer = jt.optimizers.Adam(lambda step: 0.5**step)
+    with pytest.raises(ValueError, match=r"of Adam is a function.*lambda.*= 0\.01"):
+        optimizer.get_config()
+    optimizer.learning_rate = 0.5
+    assert optimizer.get_config()["learning_rate"] == 0.5
+
+
+def test_a_schedule_is_written_by_its_name():
+    def halved(step):
+        return 0.5**step
+
+    config = jt.optimizers.SGD(halved).get_config()
+    with jt.saving.custom_object_scope({"halved": halved}):
+        again = jt.optimizers.SGD.from_config(config)
+    assert config["learning_rate"] == "halved"
+    assert float(again.learning_rate) == 1.0
+
+
+def test_an_argument_that_is_no_attribute_is_named():
+    class Forgetful(jt.optimizers.SGD):
+        def __init__(self, strength=1.0, **options):
+            super().__init__(**options)
+
+    with pytest.raises(ValueError, match=r"Forgetful .*`strength`.*self\.strength"):
+        Forgetful().get_config()

@@ -241,6 +241,27 @@ def test_no_tracer_outlives_its_trace(x):
     np.testing.assert_array_equal(x * 2, 2 * X)
 
 
+def test_what_was_pending_before_a_trace_is_a_value_after_it(x):
+    layer = jt.layers.Dense(2)
+    layer(np.ones((1, 3), np.float32))
+    with jt.GradientTape() as tape:
+        tape.watch(x)
+        y = x * x
+    slope = tape.gradient(y, x)  # not read, so it waits
+    jax.jit(lambda a: layer(a)._array())(np.ones((1, 3), np.float32))
+    np.testing.assert_array_equal(y.numpy(), x.numpy() ** 2)
+    np.testing.assert_array_equal(slope.numpy(), 2 * x.numpy())
+
+
+def test_trained_variables_are_values_after_a_trace_that_reads_them():
+    variables = [jt.Variable([1.0, 2.0]), jt.Variable([3.0, 4.0])]
+    optimizer = jt.optimizers.SGD(1.0)
+    optimizer.apply([jt.ones(2), jt.ones(2)], variables)  # they share a buffer now
+    total = jax.jit(lambda a: (a * variables[0] * variables[1])._array())
+    assert total(np.ones(2, np.float32)).tolist() == [0.0, 3.0]
+    assert [(2 * variable).tolist() for variable in variables] == [[0, 2], [4, 6]]
+
+
 def test_matplotlib_draws_a_tensor(x):
     axes = Figure().subplots()
     (line,) = axes.plot(x, x**2)

@@ -1,0 +1,513 @@
+"""`@jt.function`: a function whose calls are recorded once and run as one program."""
+
+import functools
+import inspect
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from types import FunctionType, MethodType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import config, masking
+from .captures import Same, snapshot
+from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .recording import execution
+from .recording.arithmetic import IDENTITY
+from .recording.body import Body, body_of, has_tracer, is_handle
+from .recording.cache import Cache
+from .recording.ingest import private_array
+from .recording.node import Handle, current
+from .recording.op import ArrayClass
+from .recording.routine import Routine
+from .recording.signature import (
+    SCALAR,
+    TensorType,
+    freeze,
+    plain_type,
+    settings,
+    type_of,
+)
+from .recording.site import user_level
+from .recording.tensor import Tensor, convert
+from .variable import Variable
+from .watching import Watch
+
+_MOST_SIGNATURES = 256
+_MANY_VALUES = 5
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+
+
+class TensorSpec:
+    """What a Tensor argument must look like, for `input_signature`.
+
+    Args:
+        shape: Axis lengths; `None` for any length. Default: any shape at all.
+        dtype: Element type. Default float32.
+        name: For messages.
+
+    Example:
+        >>> jt.TensorSpec((None, 3))
+        TensorSpec(shape=(None, 3), dtype=float32)
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        dtype: Any = "float32",
+        name: str | None = None,
+    ) -> None:
+        self.shape = None if shape is None else tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={self.shape}, dtype={self.dtype.name})"
+
+    def taken_in(self, value: Any, name: str) -> Tensor:
+        """A value as a Tensor of this kind.
+
+        Raises:
+            ArgumentTypeError: if the dtype differs.
+            ShapeError: if the shape differs.
+        """
+        if isinstance(value, Handle | np.ndarray | jax.Array):
+            tensor = convert(value, name=name)
+        else:
+            tensor = convert(value, self.dtype, name=name)
+        if tensor.dtype != self.dtype:
+            raise ArgumentTypeError(
+                f"`{name}` must have dtype {self.dtype.name}, as `input_signature` "
+                f"says; got {tensor.dtype.name}. Cast it: "
+                f"jt.cast({name}, '{self.dtype.name}')."
+            )
+        if self.shape is not None and not _fits(tensor.shape, self.shape):
+            raise ShapeError(
+                f"`{name}` must have shape {self.shape}, as `input_signature` says; "
+                f"got {tensor.shape}. Reshape it, or write None for what may vary."
+            )
+        return tensor
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        length in (None, given) for given, length in zip(shape, wanted, strict=True)
+    )
+
+
+def function(
+    func: Callable | None = None,
+    input_signature: Sequence[Any] | None = None,
+    autograph: bool = True,
+    jit_compile: bool | None = None,
+    reduce_retracing: bool = False,
+    **compatibility: Any,
+) -> Any:
+    """Record a function's calls once, and run them as one program from then on.
+
+    The function is called with stand-ins for its arguments when a signature is new, and
+    what it calls is compiled whole; later calls run that program, with no Python in
+    between. Variables that it reads and assigns, random state too, are found by running
+    it. Tensors and arrays among the arguments are inputs; everything else is structure:
+    another Python number, string or object is another program, as in TensorFlow. So is
+    another value of a global, of a variable around it, or of an attribute it uses.
+
+    Args:
+        func: The function, or a method.
+        input_signature: A `TensorSpec` for each argument, which makes inputs of Python
+            numbers too and refuses what does not fit. Default: as the calls come.
+        autograph: Accepted for compatibility. Python's `if` and `for` are run when the
+            function is recorded; branch on values with `jt.cond`, `jt.while_loop`.
+        jit_compile: Accepted for compatibility: it is always compiled.
+        reduce_retracing: Accepted for compatibility: every shape is a program.
+        **compatibility: TensorFlow's `experimental_...` arguments, accepted.
+
+    Returns:
+        A `Function`, which is called like `func`.
+
+    Raises:
+        ArgumentTypeError: if `func` is not callable.
+
+    Example:
+        >>> @jt.function
+        ... def hypotenuse(a, b):
+        ...     return jt.sqrt(a * a + b * b)
+        >>> float(hypotenuse(jt.constant(3.0), jt.constant(4.0)))
+        5.0
+
+    Note:
+        Python side effects (print, appending to a list) happen when it is recorded, not
+        at every call. NumPy arrays that it uses without taking them as arguments are
+        fixed then if they are larger than 4 KiB.
+    """
+    if func is None:
+        return functools.partial(function, input_signature=input_signature)
+    if not callable(func):
+        raise ArgumentTypeError(
+            f"jt.function() expected a function; got {type(func).__name__} {func!r}. "
+            "Use it as a decorator, @jt.function, or as jt.function(f)."
+        )
+    return Function(func, input_signature)
+
+
+class Function:
+    """A function that is recorded once for each signature; see `jt.function`.
+
+    Args:
+        python_function: What is decorated.
+        input_signature: A `TensorSpec` for each argument, or none.
+        owner: The object that it is a method of.
+    """
+
+    def __init__(
+        self,
+        python_function: Callable,
+        input_signature: Sequence[Any] | None = None,
+        owner: Any = None,
+    ) -> None:
+        functools.update_wrapper(self, python_function)
+        self.__name__ = getattr(python_function, "__name__", "function")
+        self.__qualname__ = getattr(python_function, "__qualname__", self.__name__)
+        self._owner = owner
+        self._unbound = python_function
+        self._python_function = (
+            python_function if owner is None else MethodType(python_function, owner)
+        )
+        self._input_signature = input_signature
+        self._latest: dict[tuple, _Recorded] = {}
+        self._known: Cache[_Recorded] = Cache(lambda: _MOST_SIGNATURES)
+        self._guard = threading.RLock()
+        self._num_recorded = 0
+        self._numbers: dict[tuple, set] = {}
+
+    @property
+    def python_function(self) -> Callable:
+        """What was decorated."""
+        return self._python_function
+
+    def experimental_get_tracing_count(self) -> int:
+        """How often the function was recorded; TensorFlow's name for it."""
+        return self._num_recorded
+
+    def __get__(self, instance: Any, kind: Any = None) -> "Function":
+        """The function as a method of an object, which keeps its programs."""
+        if instance is None:
+            return self
+        attributes = getattr(instance, "__dict__", None)
+        name = f"_kept_function_{self.__name__}"
+        bound = None if attributes is None else attributes.get(name)
+        if bound is None or bound._owner is not instance or bound._is_not_of(self):
+            bound = Function(self._unbound, self._input_signature, instance)
+            if attributes is not None:
+                attributes[name] = bound
+        return bound
+
+    def _is_not_of(self, other: "Function") -> bool:
+        return self._unbound is not other._unbound
+
+    def __deepcopy__(self, memo: dict) -> "Function | None":
+        return self if self._owner is None else None  # the copy makes its own
+
+    def __reduce__(self) -> Any:
+        return self.__qualname__ if self._owner is None else (type(None), ())
+
+    def __repr__(self) -> str:
+        return f"<jt.function {self.__qualname__}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program of these arguments; the first time, record it."""
+        if kwargs or self._input_signature is not None:
+            args, kwargs = self._arranged(args, kwargs)
+        recording = current()
+        if recording.is_waiting and not recording.depth:
+            execution.run(recording)
+        key, arrays = _signature(args, kwargs, not recording.depth)
+        if key is None or config.runs_eagerly():
+            return self._python_function(*args, **kwargs)
+        recorded = self._latest.get(key)
+        if recorded is None or not recorded.is_valid():
+            recorded = self._find(key, args, kwargs)
+        if recording.depth:
+            return recorded.call_recorded(args, kwargs)
+        return recorded.run(arrays)
+
+    def _arranged(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """The arguments by position as far as they go, and as the signature says."""
+        specs = self._input_signature
+        if specs is not None and len(specs) != len(args) + len(kwargs):
+            raise ArgumentTypeError(
+                f"{self.__name__}() has an `input_signature` of {len(specs)} "
+                f"arguments; got {len(args) + len(kwargs)}. Give one TensorSpec for "
+                "each argument."
+            )
+        bound = inspect.signature(self._python_function).bind(*args, **kwargs)
+        if specs is None:
+            return bound.args, bound.kwargs
+        taken = jax.tree.map(
+            lambda spec, value: spec.taken_in(value, f"an argument of {self.__name__}"),
+            tuple(specs),
+            bound.args,
+            is_leaf=lambda value: isinstance(value, TensorSpec),
+        )
+        return taken, {}
+
+    def _find(self, key: tuple, args: tuple, kwargs: dict) -> "_Recorded":
+        """What was recorded for these arguments as things stand, or is now."""
+        with self._guard:
+            roots = [self._python_function, *_objects_in(args, kwargs)]
+            watch = Watch(roots)
+            recorded = self._known.get((key, settings(), watch.key))
+            if recorded is not None:
+                recorded.watch = watch
+            else:
+                self._warn_of_numbers(key)
+                recorded = self._record_settled(args, kwargs, watch)
+                watch = recorded.watch = Watch(roots)
+                recorded.name_stored(watch)
+                self._known.replace((key, settings(), watch.key), recorded)
+            if len(self._latest) >= _MOST_SIGNATURES:
+                del self._latest[next(iter(self._latest))]
+            self._latest[key] = recorded
+            return recorded
+
+    def _record_settled(self, args: tuple, kwargs: dict, watch: Watch) -> "_Recorded":
+        """Record the function; once more if it made variables, which it may do once.
+
+        Raises:
+            ArgumentError: if it makes variables each time.
+        """
+        made = Variable.made
+        for _ in range(2):
+            made = Variable.made
+            recorded = self._record(args, kwargs)
+            if Variable.made == made:
+                self._warn_of_changes(watch)
+                return recorded
+            watch = Watch([self._python_function, *_objects_in(args, kwargs)])
+        raise ArgumentError(
+            f"{self.__name__}() makes {Variable.made - made} variables whenever it is "
+            "called; a function that is recorded once may only make them the first "
+            "time. Make them outside, or keep them: `if self.v is None: self.v = ...`."
+        )
+
+    def _record(self, args: tuple, kwargs: dict) -> "_Recorded":
+        self._num_recorded += 1
+        given = masking.parted((args, kwargs))
+        leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
+        places = [n for n, leaf in enumerate(leaves) if _is_input(leaf)]
+        kinds = [_type_of_input(leaves[n]) for n in places]
+        with body_of(self.__name__) as body:
+            body.is_kept = True
+            body.what = f"{self.__name__}(), decorated with @jt.function,"
+            body.otherwise = "jt.while_loop, or drop the decorator"
+            for n, stand_in in zip(places, body.placeholders(kinds), strict=True):
+                leaves[n] = stand_in
+            args, kwargs = masking.joined(jax.tree.unflatten(tree, leaves))
+            result = self._python_function(*args, **kwargs)
+            masked = masking.has_masks(given), masking.has_masks(result)
+            found, tree = jax.tree.flatten(masking.parted(result), is_leaf=is_handle)
+            outputs = {n: _as_result(v) for n, v in enumerate(found) if _is_result(v)}
+            numbers = [body.number(tensor) for tensor in outputs.values()]
+        routine = Routine(self.__name__, body, len(kinds), numbers)
+        body.is_done = True
+        return _Recorded(routine, tree, found, list(outputs), masked, body)
+
+    def _warn_of_changes(self, before: Watch) -> None:
+        """Say that a Python side effect happened, and will not at the next call."""
+        changed = before.again().changed_since(before)
+        if changed:
+            warnings.warn(
+                f"{changed[0]} changed while {self.__name__}() was recorded. That "
+                "happens once for each program, not at every call: keep what changes "
+                "in a jt.Variable, or return it.",
+                stacklevel=user_level(),
+            )
+
+    def _warn_of_numbers(self, key: tuple) -> None:
+        """Say that a Python number among the arguments costs a program each time."""
+        numbers = tuple(part for part in key if _is_frozen_number(part))
+        if not numbers:
+            return
+        rest = tuple(type(p) if _is_frozen_number(p) else p for p in key)
+        values = self._numbers.setdefault(rest, set())
+        values.add(numbers)
+        if len(values) == _MANY_VALUES:
+            warnings.warn(
+                f"{self.__name__}() was recorded for the {_MANY_VALUES}th time with "
+                "another Python number among its arguments; each is a program of its "
+                "own. Pass what changes as a Tensor: jt.constant(x).",
+                stacklevel=user_level(),
+            )
+
+
+class _Recorded:
+    """One signature of a function: what it computes, and how its results nest.
+
+    Attributes:
+        watch: What it stands on.
+    """
+
+    def __init__(
+        self,
+        routine: Routine,
+        tree: Any,
+        found: Sequence[Any],
+        places: Sequence[int],
+        masked: tuple[bool, bool],
+        body: Body,
+    ) -> None:
+        self._routine = routine
+        self._tree = tree
+        self._is_single = len(found) == 1 and jax.tree.structure(0) == tree
+        fixed = dict(enumerate(found))
+        self._found = [None if n in places else fixed[n] for n in range(len(found))]
+        self._places = places
+        self._takes_masks, self._gives_masks = masked
+        self._settings = settings()
+        self._body: Body | None = body
+        self.watch: Watch
+
+    def is_valid(self) -> bool:
+        """Whether a new recording would be the same."""
+        return self._settings == settings() and self.watch.is_same()
+
+    def name_stored(self, watch: Watch) -> None:
+        """Let Tensors that the function has left somewhere know where."""
+        body, self._body = self._body, None
+        for handle, place in watch.stored:
+            if body is not None and handle._at[0] is body:
+                body.kept_by[handle._at[1]] = place
+
+    def run(self, arrays: Sequence[Any]) -> Any:
+        """The results, by the program."""
+        return self._nested(self._routine.run(arrays))
+
+    def call_recorded(self, args: tuple, kwargs: dict) -> Any:
+        """The results, as one call of what is being recorded."""
+        given = masking.parted((args, kwargs)) if self._takes_masks else (args, kwargs)
+        leaves = jax.tree.leaves(given, is_leaf=is_handle)
+        inputs = [convert(leaf) for leaf in leaves if _is_input(leaf)]
+        routine = self._routine
+        outputs = execution.call(routine.op, [*inputs, *routine.captured])
+        return self._nested(routine.finish(outputs))
+
+    def _nested(self, results: Sequence[Any]) -> Any:
+        if self._is_single and self._places:
+            return results[0]
+        found = self._found.copy()
+        for place, result in zip(self._places, results, strict=True):
+            found[place] = result
+        nested = jax.tree.unflatten(self._tree, found)
+        return masking.joined(nested) if self._gives_masks else nested
+
+
+def _signature(args: tuple, kwargs: dict, are_read: bool) -> tuple[Any, Sequence[Any]]:
+    """What tells the program, and the arrays to give it; no key inside a trace.
+
+    Args:
+        args: The arguments.
+        kwargs: Those by keyword.
+        are_read: Whether the arrays are needed, for which pending ones are computed.
+    """
+    parts: list[Any] = []
+    arrays: list[Any] = []
+    for value in args:
+        kind = value.__class__
+        if kind is Tensor:
+            array = value._value
+            if array.__class__ is not ArrayClass:
+                if _is_tracer(array):
+                    return None, ()
+                array = _array_of(value) if are_read else None
+            arrays.append(array)
+            parts.append(plain_type(value._type))
+        elif kind is ArrayClass or issubclass(kind, np.ndarray | np.generic):
+            array = value if kind is ArrayClass else private_array(value)
+            arrays.append(array)
+            parts.append(type_of(array))
+        elif kind in _PLAIN:
+            parts.append(freeze(value))
+        else:
+            return _signature_of_any(args, kwargs, are_read)
+    if kwargs:
+        return _signature_of_any(args, kwargs, are_read)
+    return tuple(parts), arrays
+
+
+def _signature_of_any(
+    args: tuple, kwargs: dict, are_read: bool
+) -> tuple[Any, Sequence[Any]]:
+    """The same for nested structures, objects and functions."""
+    given = masking.parted((args, kwargs))
+    leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
+    if has_tracer(leaves):
+        return None, ()
+    parts, arrays = [tree], []
+    for leaf in leaves:
+        if _is_input(leaf):
+            arrays.append(_array_of(leaf) if are_read else None)
+            parts.append(_type_of_input(leaf))
+        elif leaf.__class__ in _PLAIN:
+            parts.append(freeze(leaf))
+        elif isinstance(leaf, Variable):
+            parts.append((Same(leaf), leaf._type))
+        elif isinstance(leaf, FunctionType):
+            parts.append(snapshot(leaf))
+        else:
+            parts.append(Same(leaf))
+    return tuple(parts), arrays
+
+
+def _is_input(leaf: Any) -> bool:
+    """Whether an argument is handed to the program; all others are structure."""
+    is_array = isinstance(leaf, Handle | jax.Array | np.ndarray | np.generic)
+    return is_array and not isinstance(leaf, Variable)
+
+
+def _array_of(value: Any) -> Any:
+    """An argument as an array that nobody will change."""
+    if not isinstance(value, Handle):
+        return private_array(value) if not isinstance(value, jax.Array) else value
+    array = value._array()
+    if value._type.role == SCALAR:  # a Python number, weakly typed or not
+        return jnp.asarray(array, None if value._type.weak_type else value._type.dtype)
+    return array
+
+
+def _type_of_input(value: Any) -> TensorType:
+    """The type of the stand-in for an argument."""
+    if isinstance(value, Handle):
+        return plain_type(value._type)
+    return type_of(value if isinstance(value, jax.Array) else private_array(value))
+
+
+def _is_tracer(array: Any) -> bool:
+    return isinstance(array, jax.Array) and array.__class__ is not ArrayClass
+
+
+def _objects_in(args: tuple, kwargs: dict) -> list[Any]:
+    """The arguments that a function may use attributes of."""
+    leaves = jax.tree.leaves((args, kwargs), is_leaf=is_handle)
+    return [
+        leaf for leaf in leaves if not _is_input(leaf) and leaf.__class__ not in _PLAIN
+    ]
+
+
+def _is_result(value: Any) -> bool:
+    """Whether something returned becomes a Tensor; the rest is returned as it is."""
+    return isinstance(
+        value, Handle | jax.Array | np.ndarray | np.generic | int | float | complex
+    )
+
+
+def _as_result(value: Any) -> Any:
+    """What is returned, as the result of a recorded call of its own."""
+    return execution.call(IDENTITY, (convert(value, name="result"),))
+
+
+def _is_frozen_number(part: Any) -> bool:
+    """Whether a part of a key is a Python int or float as `freeze` writes it."""
+    return part.__class__ is int or (part.__class__ is tuple and part[:1] == (float,))

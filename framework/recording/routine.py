@@ -1,0 +1,253 @@
+"""Routines: bodies that are kept and run again, with no recording cost.
+
+The first run takes the way of any recording, so that it is compiled, noted and
+explained like one. Its program is then called directly: with the arrays that it is
+given, and with the state that it reads and replaces, found where it lives.
+"""
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .. import config
+from .body import Body, Computation
+from .execution import run
+from .home import Home
+from .launching import copy_buffer, updating
+from .node import Handle, Recording, getter, nobody
+from .op import Op
+from .program import Pack, Program
+from .signature import SCALAR, TensorType, plain_type
+from .slots import Slot, slots
+from .snapshot import Snapshot
+from .tensor import make_result
+
+
+class Routine:
+    """What a function of arrays does, to be run again and again.
+
+    Args:
+        name: Of the function, for messages.
+        body: What it calls; its first numbers are the arguments.
+        num_arguments: How many arrays it takes.
+        results: Numbers of its results, each that of a recorded call.
+    """
+
+    def __init__(
+        self, name: str, body: Body, num_arguments: int, results: Sequence[int]
+    ) -> None:
+        assert body.node is not None
+        self._node = body.node
+        self._settings = body.settings
+        self._owners = body.captured()
+        self._num_arguments = num_arguments
+        self._results = tuple(results)
+        types = body.node.types()
+        self._types = [plain_type(types[number]) for number in results]
+        self._direct: _Direct | None = None
+        self._computation = Computation(body, num_arguments, results)
+        self.op = Op(
+            name,
+            self._computation.compute,
+            carried=self._computation.carried,
+            is_user=True,
+        )
+
+    @property
+    def captured(self) -> list[Handle]:
+        """What it takes besides its arguments: the op's further inputs."""
+        return self._computation.captured
+
+    def finish(self, outputs: Sequence[Handle]) -> Sequence[Handle]:
+        """The results among the op's outputs; the rest are assigned to variables."""
+        count = len(self._results)
+        self._computation.assign(outputs[count:])
+        return outputs[:count]
+
+    def run(self, arrays: Sequence[Any]) -> list[Handle]:
+        """The results; what it assigns is replaced, all of it or nothing."""
+        direct = self._direct
+        if (
+            direct is not None
+            and direct.moves == Home.moves
+            and not config.switches.safe_steps
+        ):
+            made = direct.run(arrays)
+            if made is not None:
+                return made
+        return self._run_as_recording(arrays)
+
+    def _run_as_recording(self, arrays: Sequence[Any]) -> list[Handle]:
+        recording, handles = self._recording(arrays)
+        slot = slots.find(recording)
+        slot.is_step = True  # whoever keeps a function means to call it again
+        run(recording)
+        self._prepare(slot)
+        return handles
+
+    def _recording(self, arrays: Sequence[Any]) -> tuple[Recording, list[Handle]]:
+        """The calls as if they had just been recorded on these arrays."""
+        recording = Recording()
+        recording.node, recording.settings = self._node, self._settings
+        values = recording.values = [nobody] * self._node.end
+        types = self._node.types()
+        for number, array in enumerate(arrays):
+            values[number] = array
+            recording.owners[number] = make_result(types[number], array)
+        for number, owner in self._owners.items():
+            values[number] = owner._admitted()
+            recording.owners[number] = owner
+        made: dict[int, Handle] = {}
+        for number, kind in zip(self._results, self._types, strict=True):
+            if number not in made:
+                made[number] = make_result(kind, None, (recording, number))
+                values[number] = weakref.ref(made[number])
+        return recording, [made[number] for number in self._results]
+
+    def _prepare(self, slot: Slot) -> None:
+        """From now on call the program directly, if there is one."""
+        self._direct = None
+        program = slot.find(self._results)
+        if program is not None:
+            sources = dict(self._owners)
+            self._direct = _Direct(
+                program, sources, self._num_arguments, self._results, self._types
+            )
+
+
+class _Direct:
+    """A program with the places that its arguments come from and its results go to.
+
+    Attributes:
+        moves: How often variables had moved into homes when it was made; a later move
+            makes another program necessary.
+    """
+
+    __slots__ = (
+        "_constants",
+        "_donated",
+        "_homes",
+        "_numbers",
+        "_packed",
+        "_places",
+        "_read",
+        "_run",
+        "_take",
+        "_variables",
+        "moves",
+    )
+
+    def __init__(
+        self,
+        program: Program,
+        owners: dict[int, Any],
+        num_arguments: int,
+        results: Sequence[int],
+        types: Sequence[TensorType],
+    ) -> None:
+        self.moves = Home.moves
+        self._run = program.run
+        self._packed = program.packed
+        count = program.num_overwritten
+        homes: list[Home] = [owners[number]._home for number in program.members]
+        self._homes, self._read = homes[:count], homes[count:]
+        self._donated: list[Any] = [owners[number] for number in program.donated]
+        captured = [number for number in program.kept if number >= num_arguments]
+        fixed = [number for number in captured if not owners[number]._may_change]
+        changing = [number for number in captured if owners[number]._may_change]
+        self._constants = [jnp.asarray(owners[number]._array()) for number in fixed]
+        self._variables: list[Any] = [owners[number] for number in changing]
+        given = [*range(num_arguments), *fixed, *changing]
+        places = [given.index(number) for number in program.kept]
+        self._take = None if places == [*range(len(given))] else getter(places)
+        numbers = {
+            number: owner._value
+            for number, owner in owners.items()
+            if owner._type.role == SCALAR
+        }
+        self._numbers = (jax.device_put(program.numbers.packed(numbers)),)
+        self._places = [
+            (kind, number, program.places[number])
+            for kind, number in zip(types, results, strict=True)
+        ]
+
+    def run(self, arrays: Sequence[Any]) -> list[Handle] | None:
+        """The results, or `None` where another thread took a buffer meanwhile."""
+        outcome: list[tuple] = []
+        with updating:
+            kept = [*arrays, *self._constants]
+            if self._variables:
+                kept += [variable._value for variable in self._variables]
+            if self._take is not None:
+                kept = [*self._take(kept)]
+            read = [home._value for home in self._read] if self._read else ()
+            donated: list[Any] = []
+            if self._donated:
+                seen = {*map(id, kept)}
+                donated = [_taken_alone(variable, seen) for variable in self._donated]
+            arguments = (
+                ([_taken(home._value, read) for home in self._homes],),
+                (donated,),
+                ([snapshot.array for snapshot in read],),
+                (kept,),
+                self._numbers,
+                _NOTHING_GIVEN,
+            )
+            try:
+                # One C call launches and keeps the results: no signal comes between.
+                outcome.extend(map(self._run, *arguments))
+            except (ValueError, RuntimeError):
+                return None  # whatever it is, the long way meets it again
+            finally:
+                if outcome:
+                    try:
+                        self._commit(outcome[0])
+                    except BaseException:  # an interrupt came in between
+                        self._commit(outcome[0])
+                        raise
+        return self._made(outcome[0])
+
+    def _commit(self, outcome: tuple) -> None:
+        """Give variables their values."""
+        homes, finals, *_ = outcome
+        for home, array in zip(self._homes, homes, strict=True):
+            home._value = Snapshot(array)
+        if finals:
+            for variable, value in zip(self._donated, finals, strict=True):
+                variable._write(value)
+
+    def _made(self, outcome: tuple) -> list[Handle]:
+        """The results as Tensors."""
+        _, finals, alone, buffers, _ = outcome
+        made = []
+        pack = Pack(buffers, self._packed) if buffers else None
+        for kind, number, place in self._places:
+            if place is None:
+                made.append(make_result(kind, pack, (None, number)))
+            elif place >= 0:
+                made.append(make_result(kind, alone[place]))
+            else:
+                made.append(make_result(kind, finals[-1 - place]))
+                self._donated[-1 - place]._share()
+        return made
+
+
+_NOTHING_GIVEN: tuple[list] = ([],)
+
+
+def _taken(snapshot: Snapshot, read: Sequence[Snapshot]) -> Any:
+    """A home's array to overwrite: a copy if anyone else sees it."""
+    if snapshot.holders or snapshot in read:
+        return copy_buffer(snapshot.array)
+    return snapshot.array
+
+
+def _taken_alone(variable: Any, seen: set[int]) -> Any:
+    """A variable's array to overwrite: a copy if anyone else sees it."""
+    value = variable._value
+    if variable._may_donate(value) and id(value) not in seen:
+        return value
+    return copy_buffer(value)

@@ -1,0 +1,3 @@
+"""Known networks, as `jt.applications`."""
+
+from .vgg16 import VGG16 as VGG16

@@ -1,0 +1,117 @@
+"""Every layer, loss, optimizer and regularizer: one row each, tried by all contracts.
+
+`tests/test_contracts.py` runs the rows. A row is the class, the inputs that its object
+is called on (`real(7, 4)` is floats, `given(...)` these integers; the first axis is the
+batch, of length 7), and the constructor's arguments, none at its default if it can be
+helped. What begins with an underscore is about the call: `_call={"training": True}`,
+`_call={"mask": given(...)}`, `_is_joined=True` for one list of inputs, `_made` for
+arguments that are objects, `_is_slow=True` if it takes seconds to compile, and `_way`,
+by which a second row of the same class is told apart.
+"""
+
+import inspect
+import types
+
+import numpy as np
+import optax
+
+import jaxtape as jt
+from tests.contract_row import layer, loss, optimizer, regularizer
+from tests.op_rows.row import given, real, within
+
+layers, losses, optimizers = jt.layers, jt.losses, jt.optimizers
+
+P, P2 = within(0.1, 0.8, 7, 4), within(0.15, 0.85, 7, 4)
+"""Numbers in (0, 1): targets and predicted probabilities."""
+CLASSES = given(np.arange(7) % 4)
+X, Y = real(7, 4), within(-1.71, 2.17, 7, 4)
+WEIGHTS = (real(7, 3), real(7))
+
+
+@jt.saving.register_keras_serializable()
+class Network(jt.Model):
+    """A model of one's own: two layers, one of them used twice."""
+
+    def __init__(self, units, dtype=None, **options):
+        super().__init__(dtype=dtype, **options)
+        self.units = units
+        self.first = layers.Dense(units, activation="tanh", dtype=dtype)
+        self.second = layers.Dense(units, use_bias=False, dtype=dtype)
+
+    def call(self, inputs):
+        return self.second(self.second(self.first(inputs)))
+
+
+def _stack(dtype):
+    hidden = layers.Dense(3, activation="tanh", dtype=dtype)
+    return {"layers": [hidden, layers.Flatten(), layers.Dense(2, dtype=dtype)]}
+
+
+def _graph(dtype):
+    """Two inputs that share a layer, and two outputs."""
+    x, y = (jt.Input((4,), dtype=dtype) for _ in range(2))
+    shared = layers.Dense(3, activation="tanh", dtype=dtype)
+    first, second = shared(x), shared(y)
+    return {"inputs": [x, y], "outputs": [first * second, first + 1.0]}
+
+
+LAYERS = [
+    layer(layers.Activation, X, activation="tanh"),
+    layer(layers.Dense, X, units=3, activation="tanh", kernel_regularizer="l2"),
+    layer(layers.Dense, real(7, 2, 4), units=3, use_bias=False, _way="without bias"),
+    layer(layers.Dropout, X, rate=0.4, seed=3, _call={"training": True}),
+    layer(layers.Dropout, X, rate=0.4, noise_shape=(None, 1), _way="in evaluation"),
+    layer(layers.Flatten, real(7, 3, 2), data_format="channels_first"),
+    layer(layers.InputLayer, X, shape=(4,)),
+    layer(jt.Model, X, Y, _made=_graph, _is_joined=True),
+    layer(jt.Sequential, X, _made=_stack),
+    layer(Network, X, units=3),
+]
+LOSSES = [
+    loss(losses.BinaryCrossentropy, P, X, from_logits=True, label_smoothing=0.1),
+    loss(losses.BinaryCrossentropy, P, P2, axis=0, _way="of probabilities"),
+    loss(losses.CategoricalCrossentropy, P, X, from_logits=True, label_smoothing=0.1),
+    loss(losses.CategoricalCrossentropy, P, P2, reduction="sum", _way="of p"),
+    loss(losses.Huber, X, Y, delta=0.7, name="far"),
+    loss(losses.MeanAbsoluteError, X, Y, reduction="sum"),
+    loss(losses.MeanSquaredError, X, Y, reduction="none"),
+    loss(losses.SparseCategoricalCrossentropy, CLASSES, X, from_logits=True),
+    loss(losses.SparseCategoricalCrossentropy, CLASSES, P, ignore_class=1, _way="of p"),
+]
+OPTIMIZERS = [
+    optimizer(optimizers.Adam, *WEIGHTS, learning_rate=0.3, beta_1=0.8, amsgrad=True),
+    optimizer(
+        *(optimizers.Optax, *WEIGHTS),
+        transformation=optax.adam(0.3),
+        _refuses={"config": "Optax.* has no config"},
+    ),
+    optimizer(optimizers.SGD, *WEIGHTS, learning_rate=0.2, clipnorm=0.5, _way="plain"),
+    optimizer(optimizers.SGD, *WEIGHTS, learning_rate=0.2, momentum=0.9, nesterov=True),
+]
+REGULARIZERS = [
+    regularizer(jt.regularizers.L1, X, l1=0.3),
+    regularizer(jt.regularizers.L1L2, X, l1=0.3, l2=0.2),
+    regularizer(jt.regularizers.L2, X, l2=0.2),
+]
+ROWS = [*LAYERS, *LOSSES, *OPTIMIZERS, *REGULARIZERS]
+
+BASES = {
+    jt.Layer: "call",
+    losses.Loss: "call",
+    optimizers.Optimizer: "transformation",
+    jt.regularizers.Regularizer: "__call__",
+}
+"""The bases of what needs a row, with the method that makes a class a final one."""
+
+
+def final_classes(*modules: types.ModuleType) -> list[type]:
+    """The public classes of these modules that can be used as they are."""
+    found = {}
+    for module in modules:
+        for name, value in vars(module).items():
+            if inspect.isclass(value) and not name.startswith("_"):
+                for base, method in BASES.items():
+                    own, inherited = getattr(value, method, None), getattr(base, method)
+                    if issubclass(value, base) and own is not inherited:
+                        found[id(value)] = value
+    return list(found.values())

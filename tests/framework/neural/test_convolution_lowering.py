@@ -1,0 +1,111 @@
+"""Each form of a convolution against `jax.lax.conv_general_dilated`."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtape.framework.neural import convolution_lowering as lowering
+from jaxtape.framework.neural.windows import windows
+
+TOLERANCE = 1e-5  # of the largest number: sums of the same products in another order
+
+# (input, filters, strides, padding, dilations, format)
+CASES = [
+    ((4, 9, 3), (4, 3, 2), 2, "SAME", 1, "NWC"),
+    ((4, 5, 6, 2), (3, 2, 2, 3), (2, 1), "SAME", (1, 2), "NHWC"),
+]
+MORE_CASES = [  # every padding with every stride, and dilations
+    *(
+        ((4, 7, 6, 3), (3, 2, 3, 5), strides, padding, 1, "NHWC")
+        for strides, padding in itertools.product(
+            (1, 2, (3, 1)), ("VALID", "SAME", ((0, 0), (2, 1), (0, 3), (0, 0)))
+        )
+    ),
+    ((4, 8, 9, 2), (3, 3, 2, 3), 1, "VALID", 2, "NHWC"),
+    ((4, 2, 8, 9), (3, 3, 2, 3), 1, ((0, 0), (0, 0), (2, 1), (0, 3)), 1, "NCHW"),
+    ((4, 8, 9, 2), (3, 3, 2, 3), (2, 1), "SAME", (1, 3), "NHWC"),
+    ((4, 2, 5, 5), (1, 1, 2, 3), 2, "VALID", 1, "NCHW"),
+    ((4, 5, 5, 8), (1, 1, 8, 3), 1, "SAME", 1, "NHWC"),
+    ((4, 2, 2, 3), (5, 4, 3, 2), 1, "SAME", 1, "NHWC"),
+    ((4, 3, 9), (2, 3, 2), 1, ((0, 0), (0, 0), (3, 0)), 3, "NCW"),
+    ((2, 4, 4, 4, 2), (2, 3, 2, 2, 3), 1, "SAME", 1, "NDHWC"),
+]
+CASES += [pytest.param(case, marks=pytest.mark.slow) for case in MORE_CASES]
+FORMS = [  # patches, products for each place of the window; at once, two at a time
+    lowering._Form(4),
+    lowering._Form(2),
+    lowering._Form(4, True),
+    lowering._Form(2, True),
+]
+
+
+def draw(*shapes):
+    rng = np.random.default_rng(0)
+    return [jnp.asarray(rng.normal(size=shape), "float32") for shape in shapes]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def gradients(convolve, x, filters, seed):
+    """The value and both gradients of a sum."""
+    value, pull = jax.vjp(convolve, x, filters)
+    return value, pull(jnp.cos(value) * seed)
+
+
+def assert_same(found, expected):
+    for ours, theirs in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+        scale = np.max(np.abs(theirs))
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE * scale)
+
+
+def forms_of(how, batch):
+    """The convolution as it runs here by itself, and in each form that there is."""
+    yield functools.partial(lowering.convolve, how=how, groups=1)
+    for form in FORMS:
+        if form.samples <= batch:
+            yield functools.partial(lowering._convolve, how=how, forms=(form, form))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_form_gives_the_numbers_of_lax(case):
+    shape, window, strides, padding, dilations, data_format = case
+    how = windows(
+        len(shape) - 2, strides, padding, data_format, dilations, "convolution"
+    )
+    how = how._replace(padding=how.pairs(how.space_of(shape), window[:-2]))
+    by_lax = functools.partial(lowering._by_lax, how=how, groups=1)
+    x, filters = draw(shape, window)
+    (seed,) = draw(jax.eval_shape(by_lax, x, filters).shape)
+    expected = gradients(by_lax, x, filters, seed)
+    for convolve in forms_of(how, shape[0]):
+        assert_same(gradients(convolve, x, filters, seed), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [lowering._LAX, *FORMS])
+def test_second_derivatives_and_tangents_are_those_of_lax(form):
+    how = windows(2, 2, ((0, 0), (1, 0), (1, 1), (0, 0)), None, None, "convolution")
+    x, filters, dx, dfilters = draw(*[(4, 5, 5, 2), (3, 2, 2, 3)] * 2)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def derivatives(convolve, primals, tangents):
+        def loss(x, filters):
+            return jnp.sum(jnp.sin(convolve(x, filters)))
+
+        def of_gradient(x, filters):
+            return sum(jnp.sum(g**3) for g in jax.grad(loss, (0, 1))(x, filters))
+
+        return (
+            jax.jvp(convolve, primals, tangents),
+            jax.grad(of_gradient, (0, 1))(*primals),
+            jax.jvp(jax.grad(loss, (0, 1)), primals, tangents),
+            jax.vmap(convolve, (None, 0))(x, jnp.stack([filters, dfilters])),
+        )
+
+    convolve = functools.partial(lowering._convolve, how=how, forms=(form, form))
+    by_lax = functools.partial(lowering._by_lax, how=how, groups=1)
+    arrays = ((x, filters), (dx, dfilters))
+    assert_same(derivatives(convolve, *arrays), derivatives(by_lax, *arrays))
