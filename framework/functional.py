@@ -57,7 +57,7 @@ class Graph:
         self.calls = _in_keras_order(self)
         self.layers = [steps[0].layer for steps in self.calls if steps[0].layer]
         self._refuse_repeated_names()
-        self._is_single = isinstance(inputs, SymbolicTensor)
+        self._is_single = len(self.sources) == 1
         self._known: list[set[TensorType]] = [set() for _ in self.sources]
         self._plan, self._blank, self._collect = _plan(self)
         self._chain = _chain(self)
