@@ -95,9 +95,9 @@ def Input(
     """The symbolic tensor on which a model is put together; see `InputLayer`.
 
     Example:
-        >>> inputs = jt.Input(shape=(3,))
-        >>> inputs.shape
-        (None, 3)
+        >>> inputs = jt.Input(shape=(3,), name="x")
+        >>> inputs
+        <jt.SymbolicTensor 'x' shape=(None, 3), dtype=float32>
         >>> model = jt.Model(inputs, jt.layers.Dense(2)(inputs) * 2.0)
         >>> model(jt.ones((5, 3))).shape
         (5, 2)
