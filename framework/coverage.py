@@ -188,10 +188,20 @@ class Covering:
 
     def _spend(self) -> None:
         """Let go of values and handles, but for the variables that were watched."""
-        self._left = self._parts(True)
-        if self._watches_variables:
-            spans = itertools.chain.from_iterable(self._by_place().values())
-            self._past = [*map(_read_in, spans)]
+        spans = self._spans
+        place = spans[0].place if len(spans) == 1 else None
+        if place is None or self._watched or place.origins or place.absorbed:
+            self._left = self._parts(True)
+            if self._watches_variables:
+                by_place = itertools.chain.from_iterable(self._by_place().values())
+                self._past = [*map(_read_in, by_place)]
+        else:  # the same for nearly every step of a loop, where it is this simple
+            span = spans[0]
+            end = span.stop = span.end()
+            part = place.serial, place.node, ((span.start, end),), (span.pause,)
+            self._left = [Part(*part, (), {}, {}, {})]
+            if self._watches_variables:
+                self._past = [_read_in(span)]
         self._is_spent = True
         self._spans = []
         self._watched = {}

@@ -57,7 +57,9 @@ def failures(test):
 @pytest.mark.parametrize(("module", "test"), list(parameters()))
 def test_docstring_example(module, test):
     names = vars(importlib.import_module(module))
-    test.globs = {"jt": jt, "jax": jax, "np": np, **names}
+    # An example is a user's code: the names that it sees are not the package's own.
+    user = {"__name__": "__main__"}
+    test.globs = {"jt": jt, "jax": jax, "np": np, **names, **user}
     assert failures(test) == ""
 
 
