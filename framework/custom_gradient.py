@@ -12,7 +12,7 @@ import numpy as np
 
 from . import config
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
-from .recording.body import assign, body_of, has_tracer, is_handle
+from .recording.body import assign, body_of, has_tracer, is_handle, settle_homes
 from .recording.cache import Cache
 from .recording.derivative import GRADIENT
 from .recording.execution import call
@@ -203,6 +203,7 @@ def _call(function: Callable, args: tuple, kwargs: dict) -> Any:
         ),
     )
     op = _op_of(function, rule, failure)
+    settle_homes(list(captured.values()))
     outputs = call(op, [*arguments.inputs, *captured.values()])
     assign([captured[first] for first in assigned], outputs[len(results) :])
     return jax.tree.unflatten(tree, outputs[: len(results)])

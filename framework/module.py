@@ -104,7 +104,7 @@ class Module:
 
     @classmethod
     def _stem(cls) -> str:
-        """The class's name in snake_case, by Keras's rule."""
+        """The class's name in snake_case, as Keras writes it: `conv2d`."""
         return registry.snake_case(cls.__name__)
 
     @classmethod

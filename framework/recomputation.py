@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from . import config
-from .recording.body import Computation, has_tracer, is_handle, traced
+from .recording.body import Computation, has_tracer, is_handle, settle_homes, traced
 from .recording.cache import Cache
 from .recording.execution import call
 from .recording.node import Handle, current
@@ -60,6 +60,7 @@ def _call(f: Callable, policy: Callable | None, args: tuple, kwargs: dict) -> An
     kinds = [source._type for source in inputs]
     computation, result_tree = traced("recompute_grad", function, kinds, inputs)
     op = _op_of(f, computation, policy)
+    settle_homes(computation.captured)
     outputs = call(op, [*inputs, *computation.captured])
     count = computation.num_results
     computation.assign(outputs[count:])

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..framework import initializers, registry
 from ..framework.errors import ArgumentError, ShapeError
@@ -79,10 +80,18 @@ def _train(
     options = {"axis": axis, "epsilon": epsilon, "scale": scale}
     y = _normalized(x, mean, variance, factors, **options)
     moved = [
-        jnp.where(has_any, old * momentum + new * (1 - momentum), old).astype(old.dtype)
+        _held(jnp.where(has_any, old * momentum + new * (1 - momentum), old), old.dtype)
         for old, new in ((moving_mean, mean), (moving_variance, variance))
     ]
     return [y, *map(jax.lax.stop_gradient, moved)]
+
+
+def _held(value: jax.Array, dtype: np.dtype) -> jax.Array:
+    """A statistic in its variable's dtype; float16 has no variance above 65504."""
+    limit = float(jnp.finfo(dtype).max)
+    return jnp.where(jnp.isinf(value), value, jnp.clip(value, -limit, limit)).astype(
+        dtype
+    )
 
 
 _HINT = "A mask must have one axis less than the inputs, and their lengths."
