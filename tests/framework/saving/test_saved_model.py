@@ -385,11 +385,11 @@ def test_a_document_runs_and_imports_nothing(folder, name, place, monkeypatch):
     }
 
     def change(content):
-        layer = content["model"]["config"]["layers"][0]
+        layer = content["model"]["config"]["layers"][1]
         if place == "model":
             content["model"] = evil
         elif place == "layer":
-            content["model"]["config"]["layers"][0] = evil
+            content["model"]["config"]["layers"][1] = evil
         elif place == "initializer":
             layer["config"]["kernel_initializer"] = evil
         else:
@@ -412,7 +412,7 @@ def test_a_function_that_nobody_registered_is_refused(folder, activation):
     make().save(folder)
 
     def change(content):
-        config = content["model"]["config"]["layers"][0]["config"]
+        config = content["model"]["config"]["layers"][1]["config"]
         config["activation"] = activation
 
     rewritten(folder, change)
@@ -455,10 +455,10 @@ def replace(value, *path):
             "the optimizer has state for 'os'",
         ),
         (
-            replace(7, "model", "config", "layers", 0, "config", "units"),
+            replace(7, "model", "config", "layers", 1, "config", "units"),
             r"dense/kernel: float32\[4, 5\] in the file, float32\[4, 7\] expected",
         ),
-        (replace({}, "built"), "not in Sequential .*: weights/"),
+        (replace([], "model", "config", "layers"), "not in Sequential .*: weights/"),
         (
             replace({"class_name": "Dense", "config": {"units": "x"}}, "model"),
             "`units` must be a positive integer; got 'x'",
