@@ -23,6 +23,7 @@ from .framework.batching import pad_batch as pad_batch
 from .framework.branching import case as case
 from .framework.branching import cond as cond
 from .framework.branching import switch_case as switch_case
+from .framework.cloning import clone_model as clone_model
 from .framework.custom_gradient import custom_gradient as custom_gradient
 from .framework.custom_gradient import grad_pass_through as grad_pass_through
 from .framework.debugging import assert_equal as assert_equal
@@ -53,7 +54,9 @@ from .framework.forward import ForwardAccumulator as ForwardAccumulator
 from .framework.function import Function as Function
 from .framework.function import TensorSpec as TensorSpec
 from .framework.function import function as function
+from .framework.functionalizing import functionalize as functionalize
 from .framework.gradients_check import gradients_check as gradients_check
+from .framework.input_layer import Input as Input
 from .framework.layer import Layer as Layer
 from .framework.lifting import op as op
 from .framework.linalg import eig as eig
@@ -215,7 +218,6 @@ from .framework.unconnected_gradients import (
 from .framework.variable import Variable as Variable
 from .framework.versions import __version__ as __version__
 from .framework.versions import show_versions as show_versions
-from .layers import Input as Input
 from .layers import applications as applications
 
 show_under(__name__, globals())

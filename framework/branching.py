@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from . import config
 from .errors import ArgumentError, ShapeError
-from .recording.body import Computation, assign, has_tracer, traced
+from .recording.body import Computation, assign, has_tracer, settle_homes, traced
 from .recording.cache import Cache
 from .recording.execution import call
 from .recording.node import Handle, current
@@ -156,9 +156,13 @@ def _switch(index: Tensor, numbers: list[int], functions: Sequence[Callable]) ->
         carried = frozenset().union(*(branch.carried for branch in branches))
         op = _ops.add(key, Op("cond", function, carried=carried, is_user=True))
     handles = list(operands.values())
+    settle_homes(handles)
     outputs = call(op, [index, *handles])
     count = computations[0].num_results
-    assign([handles[place] for place in written], outputs[count:])
+    apart = {place for branch in branches for place in branch.apart}
+    pairs = zip(written, outputs[count:], strict=True)
+    kept = [(handles[place], value) for place, value in pairs if place in apart]
+    assign([handle for handle, _ in kept], [value for _, value in kept])
     (tree,) = trees
     return jax.tree.unflatten(tree, outputs[:count])
 
@@ -168,6 +172,7 @@ class _Branch:
 
     Attributes:
         written: Places among the operands of the variables that it assigns.
+        apart: Those of them that it does not assign by way of a home.
         carried: Positions of the op's inputs that a derivative can reach.
         key: Its structure, hashable.
     """
@@ -178,6 +183,11 @@ class _Branch:
         inputs = (places[position] for position in computation.carried)
         self.carried = {1 + place for place in inputs}  # after the number
         self.written = [places[position] for position in computation.assigned]
+        self.apart = [
+            places[position]
+            for position in computation.assigned
+            if position not in computation.following
+        ]
         self.key = (computation.key, places)
 
     def compute(self, written: Sequence[int], operands: Sequence[Any]) -> list[Any]:

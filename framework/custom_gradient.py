@@ -12,7 +12,8 @@ import numpy as np
 
 from . import config
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
-from .recording.body import assign, body_of, has_tracer, is_handle
+from .masking import attach, mask_of
+from .recording.body import assign, body_of, has_tracer, is_handle, settle_homes
 from .recording.cache import Cache
 from .recording.derivative import GRADIENT
 from .recording.execution import call
@@ -160,6 +161,10 @@ def _call(function: Callable, args: tuple, kwargs: dict) -> Any:
     with body_of("custom_gradient") as body:
         kinds = [source._type for source in arguments.inputs]
         stand_ins = body.placeholders(kinds, arguments.inputs)
+        for source, stand_in in zip(arguments.inputs, stand_ins, strict=True):
+            mask = mask_of(source)
+            if mask is not None:
+                attach(stand_in, mask)
         inner_args, inner_kwargs = arguments.with_inputs(stand_ins)
         returned = function(*inner_args, **inner_kwargs)
         result, grad_fn = _pair(function, returned)
@@ -203,6 +208,7 @@ def _call(function: Callable, args: tuple, kwargs: dict) -> Any:
         ),
     )
     op = _op_of(function, rule, failure)
+    settle_homes(list(captured.values()))
     outputs = call(op, [*arguments.inputs, *captured.values()])
     assign([captured[first] for first in assigned], outputs[len(results) :])
     return jax.tree.unflatten(tree, outputs[: len(results)])

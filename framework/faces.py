@@ -63,7 +63,7 @@ def show_under(package: str, names: dict[str, Any]) -> None:
     for name in (*_KERAS, *_KERAS_CLASSES):
         setattr(keras, name, names[name])
     models = ModuleType(f"{package}.keras.models")
-    for name in ("Model", "Sequential"):
+    for name in ("Model", "Sequential", "clone_model"):
         setattr(models, name, names[name])
     for name in ("load_model", "save_model"):
         setattr(models, name, _SAVING[name])

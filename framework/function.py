@@ -17,7 +17,7 @@ from .captures import Same, snapshot
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .recording import execution
 from .recording.arithmetic import IDENTITY
-from .recording.body import Body, body_of, has_tracer, is_handle
+from .recording.body import Body, body_of, has_tracer, is_handle, settle_homes
 from .recording.cache import Cache
 from .recording.ingest import private_array
 from .recording.node import Handle, current
@@ -311,6 +311,7 @@ class Function:
             found, tree = jax.tree.flatten(masking.parted(result), is_leaf=is_handle)
             outputs = {n: _as_result(v) for n, v in enumerate(found) if _is_result(v)}
             numbers = [body.number(tensor) for tensor in outputs.values()]
+            settle_homes([*body.owners.values()])
         routine = Routine(self.__name__, body, len(kinds), numbers)
         body.is_done = True
         return _Recorded(routine, tree, found, list(outputs), masked, body)
@@ -391,6 +392,7 @@ class _Recorded:
         leaves = jax.tree.leaves(given, is_leaf=is_handle)
         inputs = [convert(leaf) for leaf in leaves if _is_input(leaf)]
         routine = self._routine
+        settle_homes(routine.captured)
         outputs = execution.call(routine.op, [*inputs, *routine.captured])
         return self._nested(routine.finish(outputs))
 

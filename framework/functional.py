@@ -12,8 +12,15 @@ from .recording.body import is_handle
 from .recording.execution import call
 from .recording.node import Handle, getter
 from .recording.signature import TensorType
-from .recording.tensor import cast
-from .symbolic import OpCall, Step, SymbolicTensor, known_shape
+from .recording.tensor import Tensor, cast
+from .symbolic import (
+    OpCall,
+    Step,
+    SymbolicTensor,
+    known_shape,
+    read_type,
+    written_type,
+)
 from .variable import Variable
 
 _KNOWN_TYPES = 256  # types of inputs that were checked, kept for each input
@@ -50,10 +57,13 @@ class Graph:
         self.calls = _in_keras_order(self)
         self.layers = [steps[0].layer for steps in self.calls if steps[0].layer]
         self._refuse_repeated_names()
-        self._is_single = isinstance(inputs, SymbolicTensor)
+        self._is_single = len(self.sources) == 1
         self._known: list[set[TensorType]] = [set() for _ in self.sources]
         self._plan, self._blank, self._collect = _plan(self)
         self._chain = _chain(self)
+
+    def __reduce__(self) -> tuple:
+        return _graph_of, (self.owner, *_flat_form(self))
 
     @property
     def constants(self) -> list[Variable]:
@@ -420,3 +430,118 @@ def _collector(graph: Graph, numbers: dict[int, int]) -> Callable:
         return operator.itemgetter(wanted[0])
     tree = jax.tree.structure(graph.outputs, is_leaf=is_handle)
     return lambda values: jax.tree.unflatten(tree, [values[n] for n in wanted])
+
+
+def repeated(
+    graph: Graph,
+    make_input: Callable[[SymbolicTensor], SymbolicTensor],
+    call_step: Callable[[Step, tuple, dict], Any],
+) -> tuple[Any, Any]:
+    """Inputs and outputs of the same steps made anew.
+
+    Args:
+        graph: Whose steps.
+        make_input: Makes an input from the old one.
+        call_step: Makes a step from the old one and its new arguments; returns the
+            result, nested as the old one's.
+    """
+    known = {id(source): make_input(source) for source in graph.sources}
+
+    def renewed(value: Any) -> Any:
+        return known[id(value)] if isinstance(value, SymbolicTensor) else value
+
+    for step in graph.steps:
+        if step.inputs:
+            leaves = [renewed(leaf) for leaf in step.leaves]
+            result = call_step(step, *jax.tree.unflatten(step.tree, leaves))
+            made = jax.tree.leaves(result, is_leaf=is_handle)
+            for old, new in zip(step.outputs, made, strict=True):
+                known.setdefault(id(old), new)
+    inputs, outputs = (
+        jax.tree.map(renewed, structure, is_leaf=is_handle)
+        for structure in (graph.inputs, graph.outputs)
+    )
+    return inputs, outputs
+
+
+_NO_ARGUMENTS = jax.tree.structure(((), {}))
+
+
+class _Place:
+    """Stands for a symbolic tensor: the step that makes it, and which result it is."""
+
+    def __init__(self, step: int, index: int) -> None:
+        self.step = step
+        self.index = index
+
+
+class _Constant:
+    """A Tensor that a step takes, which copies share."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def __deepcopy__(self, memo: dict) -> "_Constant":
+        return self
+
+
+def _flat_form(graph: Graph) -> tuple[list[tuple], Any, Any]:
+    """The steps as a list, without references from one to the other.
+
+    What copies and pickles a graph would go through these by recursion.
+    """
+    begins = [source._step for source in graph.sources]
+    steps = [*begins, *[step for step in graph.steps if step.inputs]]
+    places = {
+        id(tensor): _Place(number, index)
+        for number, step in enumerate(steps)
+        for index, tensor in enumerate(step.outputs)
+    }
+    for number, source in enumerate(graph.sources):
+        places[id(source)] = _Place(number, source._index)
+
+    def flat(value: Any) -> Any:
+        if isinstance(value, SymbolicTensor):
+            return places[id(value)]
+        return _Constant(value) if isinstance(value, Tensor) else value
+
+    rows = []
+    for number, step in enumerate(steps):
+        begins_here = number < len(begins)
+        rows.append(
+            (
+                step.function,
+                step.layer,
+                step.name,
+                [] if begins_here else [flat(leaf) for leaf in step.leaves],
+                _NO_ARGUMENTS if begins_here else step.tree,
+                [written_type(tensor._type) for tensor in step.outputs],
+                step.output_tree,
+            )
+        )
+    inputs, outputs = (
+        jax.tree.map(flat, structure, is_leaf=is_handle)
+        for structure in (graph.inputs, graph.outputs)
+    )
+    return rows, inputs, outputs
+
+
+def _graph_of(owner: str, rows: list[tuple], inputs: Any, outputs: Any) -> Graph:
+    """The graph of a flat form, with steps of its own."""
+    steps: list[Step] = []
+
+    def tensor(value: Any) -> Any:
+        if isinstance(value, _Constant):
+            return value.tensor
+        if not isinstance(value, _Place):
+            return value
+        return steps[value.step].outputs[value.index]
+
+    for function, layer, name, leaves, tree, types, output_tree in rows:
+        taken = [tensor(leaf) for leaf in leaves]
+        kinds = [read_type(*kind) for kind in types]
+        step = Step(function, name, taken, tree, kinds, output_tree, layer)
+        steps.append(step)
+        if layer is not None:
+            layer._note_steps([step])
+    return Graph(jax.tree.map(tensor, inputs), jax.tree.map(tensor, outputs), owner)

@@ -8,7 +8,7 @@ import numpy as np
 from . import registry
 from .errors import ArgumentError
 from .functional import Graph
-from .input_layer import InputLayer
+from .input_layer import InputLayer, input_like
 from .op_names import function_of, name_of_function, name_of_op, op_of
 from .plan import Plan
 from .recording.execution import call
@@ -56,7 +56,7 @@ def _input_for(source: SymbolicTensor, taken: Sequence[str]) -> InputLayer:
     while name in taken:
         number += 1
         name = f"{source.name}_{number}"
-    return InputLayer(batch_shape=source.shape, dtype=source.dtype, name=name)
+    return input_like(source, name)
 
 
 class _Writer:

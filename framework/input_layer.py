@@ -11,7 +11,7 @@ from .dtypes import as_dtype
 from .errors import ArgumentError, ArgumentTypeError
 from .layer import Layer
 from .recording.tensor import Tensor
-from .symbolic import Step, symbolic_type
+from .symbolic import Step, SymbolicTensor, known_shape, symbolic_type
 
 
 @registry.register("layer", "InputLayer")
@@ -54,10 +54,17 @@ class InputLayer(Layer):
         super().__init__(dtype=None if dtype is None else as_dtype(dtype), name=name)
         self.batch_shape = (_length(batch_size), *map(_length, shape))
         self.built = True
+        self._first_step("output")
+
+    def _first_step(self, what: str) -> Step:
+        """The step that makes the input; a copy of this layer makes its own."""
+        if self.__dict__.get("_steps"):
+            return super()._first_step(what)
         kind = symbolic_type(self.batch_shape, self.dtype)
         tree = jax.tree.structure(((), {}))
         step = Step(self, self.name, [], tree, [kind], jax.tree.structure(0), self)
         self._note_steps([step])
+        return step
 
     def call(self, inputs: Tensor) -> Tensor:
         """The inputs themselves."""
@@ -72,6 +79,12 @@ class InputLayer(Layer):
         }
 
 
+def input_like(tensor: SymbolicTensor, name: str) -> InputLayer:
+    """An input of a symbolic tensor's shape and dtype."""
+    shape = known_shape(tensor._type.shape)
+    return InputLayer(batch_shape=shape, dtype=tensor.dtype, name=name)
+
+
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
@@ -82,9 +95,9 @@ def Input(
     """The symbolic tensor on which a model is put together; see `InputLayer`.
 
     Example:
-        >>> inputs = jt.Input(shape=(3,))
-        >>> inputs.shape
-        (None, 3)
+        >>> inputs = jt.Input(shape=(3,), name="x")
+        >>> inputs
+        <jt.SymbolicTensor 'x' shape=(None, 3), dtype=float32>
         >>> model = jt.Model(inputs, jt.layers.Dense(2)(inputs) * 2.0)
         >>> model(jt.ones((5, 3))).shape
         (5, 2)

@@ -93,6 +93,9 @@ class Layer(Module):
     registry_kind: ClassVar[str] = "layer"
     """Where the registry has the classes that configs name."""
 
+    makes_masks: ClassVar[bool] = True
+    """Whether a `compute_mask` of its own may give one where the inputs have none."""
+
     supports_masking: bool = False
     """Whether outputs get a mask. Without it, that of the inputs ends here."""
 
@@ -133,7 +136,9 @@ class Layer(Module):
         self._is_plain = not (
             has_part or self._takes_training or self.activity_regularizer is not None
         )
-        if type(self).compute_mask not in masking.passed_on:
+        is_own = type(self).compute_mask not in masking.passed_on
+        self._makes_masks = has_part and is_own and self.makes_masks
+        if is_own:
             self.supports_masking = has_part
 
     def build(self, input_shape: Any) -> None:
@@ -175,7 +180,7 @@ class Layer(Module):
         if len(args) > self._training_place:
             options["training"] = args[self._training_place]
             args = args[: self._training_place]
-        meets_masks = self._handles_masks
+        meets_masks = self._handles_masks and masking.is_met(self, args, options)
         for value in args:
             if value.__class__ is not Tensor:
                 meets_masks = meets_masks or masking.is_masked(args)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from .errors import BodyError
-from .recording.body import has_tracer, traced
+from .recording.body import has_tracer, settle_homes, traced
 from .recording.execution import call
 from .recording.node import Recording, current
 from .recording.signature import plain_type, tensor_type
@@ -118,6 +118,7 @@ def _while(
 
     key = ("while", turn.key, tuple(kinds), maximum, goes_back)
     op = op_of(key, "while_loop", loop, turn.carried(1, len(kinds)))
+    settle_homes(turn.captured)
     outputs = call(op, [goes_on, *flat, *turn.captured])
     turn.assign(outputs[len(kinds) :])
     return jax.tree.unflatten(tree, outputs[: len(kinds)])

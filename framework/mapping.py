@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from .errors import ArgumentError
-from .recording.body import traced
+from .recording.body import settle_homes, traced
 from .recording.execution import call
 from .recording.signature import tensor_type
 from .turns import Turn, elements_of, op_of
@@ -113,6 +113,7 @@ def _mapped(
     key: Hashable, name: str, loop: Callable, flat: Sequence[Any], turn: Turn
 ) -> Any:
     op = op_of(key, name, loop, turn.carried(0, 0))
+    settle_homes(turn.captured)
     outputs = call(op, [*flat, *turn.captured])
     count = len(turn.types)
     turn.assign(outputs[count:])

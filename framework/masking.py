@@ -131,6 +131,16 @@ def takes_part(kind: type) -> bool:
     return bool(_places(method.call)) or method.compute_mask not in passed_on
 
 
+def is_met(layer: Any, args: Sequence[Any], options: dict[str, Any]) -> bool:
+    """Whether a call of a layer that has to do with masks has to do with one now."""
+    if layer._makes_masks or is_masked(args):
+        return True
+    for name, value in options.items():
+        if value is not None and (name.endswith("mask") or is_masked(value)):
+            return True
+    return False
+
+
 def fill(layer: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
     """Give `call` the masks that it asks for; returns those of the first argument.
 

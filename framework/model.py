@@ -259,6 +259,11 @@ class Model(Layer):
             f"{', '.join(names)}."
         )
 
+    @classmethod
+    def takes_graph(cls) -> bool:
+        """Whether the constructor takes `inputs` and `outputs`, or makes its own."""
+        return "inputs" in accepted_arguments(cls)
+
     def get_config(self) -> dict[str, Any]:
         """What makes the model again: its steps, or the arguments of a subclass.
 
@@ -267,7 +272,7 @@ class Model(Layer):
                 an argument of a subclass that is no attribute.
         """
         config = configs.config_of(self, Layer, ("inputs", "outputs"))
-        if self._graph is None or "inputs" not in accepted_arguments(type(self)):
+        if self._graph is None or not self.takes_graph():
             return config
         return {**config, **graph_config.written(self._graph)}
 

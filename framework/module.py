@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
+from . import registry
 from .errors import ArgumentTypeError, JaxtapeError
 from .variable import Trainability, Variable
 
@@ -103,15 +104,8 @@ class Module:
 
     @classmethod
     def _stem(cls) -> str:
-        """The class's name in snake_case."""
-        return "".join(
-            "_" + letter.lower()
-            if letter.isupper() and i and not before.isupper()
-            else letter.lower()
-            for i, (before, letter) in enumerate(
-                zip("_" + cls.__name__, cls.__name__, strict=False)
-            )
-        )
+        """The class's name in snake_case, as Keras writes it: `conv2d`."""
+        return registry.snake_case(cls.__name__)
 
     @classmethod
     def _automatic_name(cls) -> str:

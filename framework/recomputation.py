@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from . import config
-from .recording.body import Computation, has_tracer, is_handle, traced
+from . import config, masking
+from .recording.body import Computation, has_tracer, is_handle, settle_homes, traced
 from .recording.cache import Cache
 from .recording.execution import call
 from .recording.node import Handle, current
@@ -46,7 +46,8 @@ def recompute_grad(f: Callable, policy: Callable | None = None) -> Callable:
 
 
 def _call(f: Callable, policy: Callable | None, args: tuple, kwargs: dict) -> Any:
-    leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=is_handle)
+    given = masking.parted((args, kwargs))
+    leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
     places = [place for place, leaf in enumerate(leaves) if _is_input(leaf)]
     inputs = [convert(leaves[place]) for place in places]
 
@@ -54,16 +55,17 @@ def _call(f: Callable, policy: Callable | None, args: tuple, kwargs: dict) -> An
         chosen = list(leaves)
         for place, stand_in in zip(places, stand_ins, strict=True):
             chosen[place] = stand_in
-        inner_args, inner_kwargs = jax.tree.unflatten(tree, chosen)
-        return f(*inner_args, **inner_kwargs)
+        inner_args, inner_kwargs = masking.joined(jax.tree.unflatten(tree, chosen))
+        return masking.parted(f(*inner_args, **inner_kwargs))
 
     kinds = [source._type for source in inputs]
     computation, result_tree = traced("recompute_grad", function, kinds, inputs)
     op = _op_of(f, computation, policy)
+    settle_homes(computation.captured)
     outputs = call(op, [*inputs, *computation.captured])
     count = computation.num_results
     computation.assign(outputs[count:])
-    return jax.tree.unflatten(result_tree, outputs[:count])
+    return masking.joined(jax.tree.unflatten(result_tree, outputs[:count]))
 
 
 def _is_input(leaf: Any) -> bool:

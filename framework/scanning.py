@@ -7,7 +7,7 @@ import jax
 
 from .errors import ShapeError
 from .ops import concat
-from .recording.body import is_handle, traced
+from .recording.body import is_handle, settle_homes, traced
 from .recording.execution import call
 from .recording.signature import TensorType, plain_type, tensor_type
 from .turns import Turn, as_carry, check_first, elements_of, fits, flat_tensors, op_of
@@ -145,6 +145,7 @@ def _scan(
 
     key = (name, turn.key, tuple(kinds), tuple(parts), reverse)
     op = op_of(key, name, loop, turn.carried(0, count))
+    settle_homes(turn.captured)
     outputs = call(op, [*state, *elements, *turn.captured])
     turn.assign(outputs[2 * count :])
     return (

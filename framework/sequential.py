@@ -5,11 +5,11 @@ from typing import Any
 
 import jax
 
-from . import registry
-from .errors import ArgumentError, ArgumentTypeError
+from . import configs, registry
+from .errors import ArgumentError, ArgumentTypeError, BodyError
 from .functional import Graph
 from .input_layer import InputLayer
-from .layer import Layer
+from .layer import Layer, is_shape
 from .model import Model
 from .module import names_in_container
 from .recording.body import is_handle
@@ -146,12 +146,19 @@ class Sequential(Model):
 
     def _extend_results(self) -> None:
         """Call the layers that were not called yet on the symbolic result so far."""
-        if not self._results:
+        if self._entry is None:
             return
+        if not self._results:
+            self._results.append(self._entry.output)
         for layer in self._stack[len(self._results) - 1 :]:
             self._results.append(layer(self._results[-1]))
         self.built = bool(self._stack)
         self._forget_graph()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy gets: the layers, which it calls on symbolic inputs again."""
+        rest = {n: v for n, v in self.__dict__.items() if n != "_made_graph"}
+        return {**rest, "_results": []}
 
     def _forget_graph(self) -> None:
         self.__dict__.pop("_made_graph", None)
@@ -159,8 +166,10 @@ class Sequential(Model):
     @property
     def _graph(self) -> Graph | None:
         """The layers as steps; made when it is asked for."""
-        if len(self._results) <= len(self._stack) or not self._stack:
+        if self._entry is None or not self._stack or not self.built:
             return None
+        if len(self._results) <= len(self._stack):
+            self._extend_results()  # a copy has none
         graph = self.__dict__.get("_made_graph")
         if graph is None:
             owner = f"Sequential('{self.name}')"
@@ -181,6 +190,24 @@ class Sequential(Model):
             self._begin(InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
         finally:
             self._stack = stack
+
+    def _build_for(self, shape: Any, **further: Any) -> None:
+        """Make the weights for the inputs of a first call, of whatever batch."""
+        if self._entry is None and is_shape(shape) and shape:
+            try:
+                self.build((None, *shape[1:]))
+            except BodyError:  # a layer reads values: it is built when it is called
+                self._entry, self._results = None, []
+        elif self._entry is not None:
+            self.build()
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, in order, after the `Input` if the input shape is known."""
+        config = configs.config_of(self, Layer, ("layers",))
+        entry = [] if self._entry is None else [self._entry]
+        layers = [registry.serialize(layer) for layer in [*entry, *self._stack]]
+        return {**config, "layers": layers}
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The output of the last layer."""

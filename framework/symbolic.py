@@ -215,6 +215,9 @@ class OpCall:
         """What `execution.call` takes beside the inputs."""
         return self.op, self.options, self.frozen
 
+    def __deepcopy__(self, memo: dict) -> "OpCall":
+        return self
+
     def __call__(self, *inputs: Handle) -> Any:
         """The op's results."""
         if not self.is_dynamic:
@@ -305,6 +308,14 @@ def get_item(tensor: SymbolicTensor, index: Any) -> Any:
     return call(operator.getitem, "get_item", (tensor, index), {})
 
 
+def call_again(step: Step, args: tuple, options: dict) -> Any:
+    """Call what a step calls, which is no layer, on other symbolic tensors."""
+    target = step.function
+    if isinstance(target, OpCall):
+        return _call_op(target.op, args, target.options, target.frozen)
+    return call(target, step.name, args, options)
+
+
 def _first(inputs: Sequence[Handle]) -> Any:
     return next(handle for handle in inputs if isinstance(handle, SymbolicTensor))
 
@@ -355,16 +366,34 @@ def _with_samples(
         ):
             raise
         failure = error
+    for valued in (evaluate, _one_length):  # the second takes all unknown as equal
+        try:
+            return _from_samples(types_of, kinds, valued)
+        except Exception:
+            continue
+    raise failure
+
+
+def _from_samples(
+    types_of: Callable[[Sequence[TensorType]], tuple],
+    kinds: Sequence[TensorType],
+    valued: Callable[[Any, Mapping[str, int], int], int],
+) -> tuple[Sequence[TensorType], Any]:
+    """Types of results, from what they are for two choices of the unknown lengths."""
     samples = [
-        [_sampled(kind, dict(lengths), other) for kind in kinds]
+        [
+            tensor_type(
+                tuple(valued(length, lengths, other) for length in kind.shape),
+                kind.dtype,
+                kind.weak_type,
+            )
+            for kind in kinds
+        ]
         for lengths, other in zip(_SAMPLES, _OTHERS, strict=True)
     ]
-    try:
-        (first, tree), (second, _) = map(types_of, samples)
-    except Exception:
-        raise failure from None
+    (first, tree), (second, _) = map(types_of, samples)
     known = {
-        tuple(map(evaluate, (length, length), _SAMPLES, _OTHERS)): length
+        tuple(map(valued, (length, length), _SAMPLES, _OTHERS)): length
         for kind in kinds
         for length in kind.shape
         if export.is_symbolic_dim(length)
@@ -372,9 +401,11 @@ def _with_samples(
     return [_joined(a, b, known) for a, b in zip(first, second, strict=True)], tree
 
 
-def _sampled(kind: TensorType, lengths: dict[str, int], other: int) -> TensorType:
-    shape = tuple(evaluate(length, lengths, other) for length in kind.shape)
-    return tensor_type(shape, kind.dtype, kind.weak_type)
+def _one_length(length: Any, lengths: Mapping[str, int], other: int) -> int:
+    """The value of a length where all unknown ones but the batch are the same."""
+    if length.__class__ is int:
+        return length
+    return lengths.get(str(length), other)
 
 
 def _joined(first: TensorType, second: TensorType, known: dict) -> TensorType:
@@ -408,6 +439,18 @@ def symbolic_type(shape: Sequence[int | None], dtype: Any) -> TensorType:
 def known_shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
     """A shape with `None` for the lengths that are not known."""
     return tuple(None if export.is_symbolic_dim(n) else n for n in shape)
+
+
+def written_type(kind: TensorType) -> tuple[tuple[int | str, ...], str, bool]:
+    """A type in a form that can be copied and pickled."""
+    shape = tuple(n if n.__class__ is int else str(n) for n in kind.shape)
+    return shape, kind.dtype.name, kind.weak_type
+
+
+def read_type(shape: Sequence[int | str], dtype: str, weak_type: bool) -> TensorType:
+    """The type that `written_type` wrote."""
+    lengths = [_new_symbol(n) if isinstance(n, str) else n for n in shape]
+    return tensor_type(tuple(lengths), np.dtype(dtype), weak_type)
 
 
 def _settled(part: Any, lengths: Mapping[str, int]) -> Any:

@@ -1,10 +1,12 @@
 """BatchNormalization: each channel with mean 0 and variance 1 over the batch."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..framework import initializers, registry
 from ..framework.errors import ArgumentError, ShapeError
@@ -47,13 +49,20 @@ def _normalized(
     return _narrow(y + left[0].reshape(along) if left else y, x)
 
 
-def _moments(
-    x: jax.Array, weights: Sequence[jax.Array], *, axis: int
+def _moments(x: jax.Array, over: tuple[int, ...]) -> tuple[jax.Array, jax.Array, bool]:
+    """Mean and variance, 0 for an empty batch, and whether there is anything."""
+    number = math.prod(x.shape[place] for place in over)
+    divisor = number if number != 0 else 1
+    mean = jnp.sum(x, over, keepdims=True) / divisor
+    variance = jnp.sum(jnp.square(x - mean), over, keepdims=True) / divisor
+    return mean.ravel(), variance.ravel(), number != 0
+
+
+def _masked_moments(
+    x: jax.Array, over: tuple[int, ...], mask: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Mean and variance of what counts, both 0 where nothing does, and whether any."""
-    over = tuple(place for place in range(x.ndim) if place != axis)
-    counts = weights[0][..., None] if weights else jnp.ones((1,) * x.ndim, bool)
-    counts = jnp.broadcast_to(counts, x.shape)
+    """The same of what counts; the mask has one axis less, the last one."""
+    counts = jnp.broadcast_to(mask[..., None], x.shape)
     number = jnp.sum(counts, over, dtype=x.dtype, keepdims=True)
     divisor = jnp.maximum(number, 1)
     mean = jnp.sum(jnp.where(counts, x, 0), over, keepdims=True) / divisor
@@ -74,15 +83,27 @@ def _train(
     has_mask: bool,
 ) -> list[jax.Array]:
     """The outputs, and the moving statistics that follow."""
-    weights, factors = (rest[:1], rest[1:]) if has_mask else ((), rest)
-    mean, variance, has_any = _moments(_wide(x), weights, axis=axis)
+    factors = list(rest)
+    over = tuple(place for place in range(x.ndim) if place != axis)
+    if has_mask:
+        mean, variance, has_any = _masked_moments(_wide(x), over, factors.pop(0))
+    else:
+        mean, variance, has_any = _moments(_wide(x), over)
     options = {"axis": axis, "epsilon": epsilon, "scale": scale}
     y = _normalized(x, mean, variance, factors, **options)
     moved = [
-        jnp.where(has_any, old * momentum + new * (1 - momentum), old).astype(old.dtype)
+        _held(jnp.where(has_any, old * momentum + new * (1 - momentum), old), old.dtype)
         for old, new in ((moving_mean, mean), (moving_variance, variance))
     ]
     return [y, *map(jax.lax.stop_gradient, moved)]
+
+
+def _held(value: jax.Array, dtype: np.dtype) -> jax.Array:
+    """A statistic in its variable's dtype; float16 has no variance above 65504."""
+    limit = float(jnp.finfo(dtype).max)
+    return jnp.where(jnp.isinf(value), value, jnp.clip(value, -limit, limit)).astype(
+        dtype
+    )
 
 
 _HINT = "A mask must have one axis less than the inputs, and their lengths."

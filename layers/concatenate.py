@@ -52,6 +52,7 @@ class Concatenate(Layer):
         (2, 7)
     """
 
+    makes_masks = False
     supports_masking = True
 
     def __init__(self, axis: int = -1, **options: Any) -> None:

@@ -24,6 +24,7 @@ class Merge(Layer):
     after the batch, as in Keras; lengths of 1 are broadcast, but not the batch.
     """
 
+    makes_masks = False
     supports_masking = True
     merge_op: Op
 

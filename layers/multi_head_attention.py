@@ -362,6 +362,12 @@ class MultiHeadAttention(Layer):
             attach(result[0] if return_attention_scores else result, masks["query"])
         return result
 
+    def compute_output_shape(
+        self, input_shape: Any, value_shape: Any = None, key_shape: Any = None
+    ) -> Any:
+        """The query's shape with the output's in place of its last axis."""
+        return (*input_shape[:-1], *(self.output_shape or input_shape[-1:]))
+
     def _axes(self, ndim: int) -> tuple[int, ...]:
         """The axes counted from the start, by default all between the outer ones."""
         if self.attention_axes is None:

@@ -54,11 +54,16 @@ class Formula:
         return isinstance(other, Formula) and self._key == other._key
 
 
-def _formula(layer: Layer, activation: Callable, shape: tuple, dtype: Any) -> Formula:
-    """The formula of a known activation, or of what a user's one computes."""
-    known = activations.formulas.get(activation)
-    if known is not None:
-        return Formula(known, known, ())
+_KNOWN = {
+    activation: Formula(formula, formula, ())
+    for activation, formula in activations.formulas.items()
+}
+
+
+def _formula_of(
+    layer: Layer, activation: Callable, shape: tuple, dtype: Any
+) -> Formula:
+    """What a user's own activation computes of an array of a shape."""
     kinds = [tensor_type(shape, jnp.dtype(dtype))]
     found, _ = traced(f"{type(layer).__name__}('{layer.name}')", activation, kinds)
     if found.assigned or [kind.shape for kind in found.types] != [shape]:
@@ -82,6 +87,7 @@ class Recurrent(Layer):
             the output before it.
     """
 
+    makes_masks = False
     supports_masking = True
     num_gates: int
     num_states: int
@@ -247,15 +253,10 @@ class Recurrent(Layer):
             operands.append(as_mask(mask[0] if isinstance(mask, list) else mask))
         rates = (self.dropout, self.recurrent_dropout) if training else (0, 0)
         operands += self._draws(sequences, rates)
-        shape = (sequences.shape[0], self.units)
-        dtype = jnp.promote_types(sequences.dtype, self.kernel.dtype)
-        formulas = [
-            _formula(self, activation, shape, dtype)
-            for activation in (self.activation, self.recurrent_activation)
-        ]
+        formulas = self._formulas(sequences)
         operands += [value for formula in formulas for value in formula.captured]
         options = {
-            "formulas": tuple(formula.bare() for formula in formulas),
+            "formulas": tuple(f.bare() if f.count else f for f in formulas),
             "has_states": bool(states),
             "has_bias": self.bias is not None,
             "has_mask": mask is not None,
@@ -282,6 +283,20 @@ class Recurrent(Layer):
             "is_unrolled": bool(self.unroll),
             "gives_zeros": bool(self.zero_output_for_mask),
         }
+
+    def _formulas(self, sequences: Tensor) -> list[Formula]:
+        """Both activations as functions of arrays."""
+        chosen = (self.activation, self.recurrent_activation)
+        found = [_KNOWN.get(activation) for activation in chosen]
+        shape = (sequences.shape[0], self.units)
+        return [
+            known
+            or _formula_of(
+                *(self, activation, shape),
+                jnp.promote_types(sequences.dtype, self.kernel.dtype),
+            )
+            for known, activation in zip(found, chosen, strict=True)
+        ]
 
     def _first_states(self, sequences: Tensor, given: Any) -> list[Any]:
         if given is None:

@@ -14,6 +14,7 @@ import numpy as np
 from ..framework import config
 from ..framework.errors import ShapeError
 from ..framework.recording import execution
+from ..framework.recording.body import settle_homes
 from ..framework.recording.home import Home
 from ..framework.recording.node import current
 from ..framework.recording.op import Op
@@ -42,9 +43,7 @@ class Update:
         slots: list[list[Variable]],
         uses_homes: bool = True,
     ) -> None:
-        # Made of these once more, without homes. Held, too, so that no `id` is reused.
-        self._parts = (name, change, variables, slots)
-        self._alone: Update | None = None
+        self._variables = variables  # held, so that no `id` is reused
         self._involved = [*variables, *(slot for own in slots for slot in own)]
         units = (
             _units(variables, slots)
@@ -54,7 +53,6 @@ class Update:
                 for n, (v, own) in enumerate(zip(variables, slots, strict=True))
             ]
         )
-        self._has_homes = any(isinstance(unit.target, Home) for unit in units)
         self._targets = [part for unit in units for part in (unit.target, *unit.slots)]
         rule = _Rule(change, variables, units)
         self._op = Op(
@@ -78,16 +76,9 @@ class Update:
             if recording.outer is None:
                 execution.run(recording)
                 recording = current()
-            elif self._has_homes:
-                self._without_homes().run(iterations, inputs)
-                return
+            else:
+                settle_homes(self._targets)
         execution.update(recording, self._op, (iterations, *self._targets, *inputs))
-
-    def _without_homes(self) -> "Update":
-        """The same update variable by variable: some were assigned on their own."""
-        if self._alone is None:
-            self._alone = Update(*self._parts, uses_homes=False)
-        return self._alone
 
 
 def _input_names(

@@ -25,6 +25,14 @@ def key():
 
 
 @pytest.fixture
+def quick_programs():
+    """XLA spends little time on programs, where no claim is about its optimisations."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
 def tolerance():
     """Looks up `TOLERANCE` for a dtype in any form: `tolerance(x.dtype)`."""
     return lambda dtype: TOLERANCE[jnp.dtype(dtype).name]

@@ -23,7 +23,15 @@ from jaxtape.framework.recording import execution
 from jaxtape.framework.recording.node import current
 from tests.compile_counter import count_compiles
 from tests.conftest import TOLERANCE
-from tests.contract_row import BATCH, Row, Subject, is_float, zeros_for_weights
+from tests.contract_row import (
+    BATCH,
+    Row,
+    Subject,
+    floats,
+    recorded,
+    weights,
+    zeros_for_weights,
+)
 
 HALF = ("float16", "bfloat16")
 TURNS = 3
@@ -47,12 +55,15 @@ def in_float64(check: Callable[[Row], None]) -> Callable[[Row], None]:
 
 
 @in_float64
-def check_executions(row: Row) -> None:
-    """Op by op and compiled: the same outputs, gradients and state."""
-    expected = _history(row, "op_by_op")
-    found = _history(row, "compiled")
-    for what, value in expected.items():
-        _close(f"compiled: {what}", found[what], value)
+def check_function(row: Row) -> None:
+    """In a `jt.function` outputs, gradients and state are those of plain calls."""
+    _compare("function", _history(row, "auto", in_function=True), row)
+
+
+@in_float64
+def check_op_by_op(row: Row) -> None:
+    """Without compiling the whole they are the same, too."""
+    _compare("op by op", _history(row, "op_by_op"), row)
 
 
 @in_float64
@@ -81,8 +92,8 @@ def check_tape(row: Row) -> None:
         inputs: list[Any] = list(arrays)
         for place, value in zip(places, moved, strict=True):
             inputs[place] = value
-        outputs = _floats(subject(*inputs))
-        pairs = zip(outputs, _weights(outputs), strict=True)
+        outputs = floats(subject(*inputs))
+        pairs = zip(outputs, weights(outputs), strict=True)
         return sum(jnp.sum(part._array() * w) for part, w in pairs)
 
     expected = jax.jit(jax.grad(pure))([arrays[place] for place in places])
@@ -112,14 +123,14 @@ def check_half(row: Row) -> None:
     if row.kind == "optimizer":
         return _check_half_steps(row)
     subjects = [Subject(row, dtype) for dtype in HALF]
-    recorded = _recorded(subjects)
+    calls = recorded(*subjects)
     found = [
         (dtype, f"{what} {number}", part.dtype.name)
-        for dtype, (outputs, gradients) in zip(HALF, recorded, strict=True)
+        for dtype, (outputs, gradients) in zip(HALF, calls, strict=True)
         for what, parts in (("output", outputs), ("gradient", gradients))
         for number, part in enumerate(parts)
     ]
-    del recorded  # so that nothing is computed but what was assigned
+    del calls  # so that nothing is computed but what was assigned
     execution.run(current())
     for dtype, what, other in found:
         assert other == dtype, f"half: {what} of {dtype} is {other}"
@@ -159,8 +170,8 @@ def check_small(row: Row) -> None:
     batches = [(1, 0)] if row.kind == "optimizer" else [(1,), (0,)]
     subjects = [Subject(row, batches=some) for some in batches]
     shapes = [_small_shapes(row, some) for some in batches]
-    recorded = _recorded(subjects)  # one program
-    for subject, expected, parts in zip(subjects, shapes, recorded, strict=True):
+    calls = recorded(*subjects)  # one program
+    for subject, expected, parts in zip(subjects, shapes, calls, strict=True):
         batch, (outputs, gradients) = subject.batches, parts
         for part in (*outputs, *gradients, *subject.variables):
             value = part.numpy()
@@ -240,13 +251,19 @@ def _check_steps(row: Row) -> None:
             _close(f"tape: variable {number} in step {turn}", a, b)
 
 
-def _history(row: Row, mode: str) -> dict[str, Any]:
+def _compare(way: str, found: dict[str, np.ndarray], row: Row) -> None:
+    for what, expected in _history(row, "compiled").items():
+        _close(f"{way}: {what}", found[what], expected)
+
+
+def _history(row: Row, mode: str, in_function: bool = False) -> dict[str, Any]:
     """All numbers of a few calls in one way of execution."""
     before = jt.config.switches.execution
     jt.config.execution(mode)
     try:
         subject = Subject(row, "float64")
-        calls = [_all_numbers(subject, turn) for turn in range(TURNS)]
+        run = jt.function(subject.run) if in_function else subject.run
+        calls = [_all_numbers(subject, turn, run) for turn in range(TURNS)]
     finally:
         jt.config.execution(before)
     return {
@@ -256,9 +273,11 @@ def _history(row: Row, mode: str) -> dict[str, Any]:
     }
 
 
-def _all_numbers(subject: Subject, turn: int) -> dict[str, np.ndarray]:
+def _all_numbers(
+    subject: Subject, turn: int, run: Callable | None = None
+) -> dict[str, np.ndarray]:
     """Outputs, gradients and variables after a call, each by a name."""
-    outputs, gradients = _step(subject, turn)
+    outputs, gradients = _step(subject, turn, run)
     variables = [variable.numpy() for variable in subject.variables]
     named = {"output": outputs, "gradient": gradients, "variable": variables}
     return {
@@ -268,9 +287,11 @@ def _all_numbers(subject: Subject, turn: int) -> dict[str, np.ndarray]:
     }
 
 
-def _step(subject: Subject, turn: int) -> tuple[list, list]:
+def _step(
+    subject: Subject, turn: int, run: Callable | None = None
+) -> tuple[list, list]:
     """Outputs and gradients of a call as arrays."""
-    ((outputs, gradients),) = _recorded([subject], turn)
+    outputs, gradients = (run or subject.run)(*map(jt.constant, subject.arrays(turn)))
     return [part.numpy() for part in outputs], [part.numpy() for part in gradients]
 
 
@@ -283,47 +304,9 @@ def _exact(row: Row) -> tuple[float, list[np.ndarray]]:
 def _exact_at(row: Row, moved: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
     subject = Subject(row, "float64")
     outputs, gradients = _step(subject.moved(moved), 0)
-    outputs = _floats(outputs)
-    pairs = zip(outputs, _weights(outputs), strict=True)
+    outputs = floats(outputs)
+    pairs = zip(outputs, weights(outputs), strict=True)
     return sum(float(np.sum(part * w)) for part, w in pairs), gradients
-
-
-def _recorded(subjects: Sequence[Subject], turn: int = 0) -> list[tuple[list, list]]:
-    """Outputs of a call of each subject, and their gradients, not read yet.
-
-    The gradients are of the sum of all outputs, each entry times its weight, by the
-    float inputs and the weights of the object.
-    """
-    inputs = [list(map(jt.constant, subject.arrays(turn))) for subject in subjects]
-    kind = subjects[0].row.kind
-    if kind == "optimizer":
-        return [(s(*given), []) for s, given in zip(subjects, inputs, strict=True)]
-    sources = [
-        [*(given[place] for place in subject.row.positions()), *subject.trained]
-        for subject, given in zip(subjects, inputs, strict=True)
-    ]
-    with jt.GradientTape() as tape:
-        tape.watch(sources)
-        outputs = [s(*given) for s, given in zip(subjects, inputs, strict=True)]
-    targets = [part for parts in outputs for part in _floats(parts)]
-    gradients = tape.gradient(
-        targets, sources, list(map(jt.constant, _weights(targets)))
-    )
-    return list(zip(outputs, gradients, strict=True))
-
-
-def _floats(outputs: Sequence[Any]) -> list[Any]:
-    return [part for part in outputs if is_float(part)]
-
-
-def _weights(outputs: Sequence[Any]) -> list[np.ndarray]:
-    """A factor for each entry of the outputs."""
-    return [
-        np.asarray(
-            np.random.default_rng(part.ndim).uniform(0.5, 1.5, part.shape), part.dtype
-        )
-        for part in outputs
-    ]
 
 
 def _small_shapes(row: Row, batches: Sequence[int]) -> list[tuple[int, ...]]:

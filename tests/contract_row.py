@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -34,8 +34,8 @@ class Row:
         call: Further arguments of the call; an `Input` stands for an array.
         made: From a dtype to arguments that each object needs of its own, or `None`.
         is_joined: Whether the inputs are given as one list.
-        is_slow: Whether its programs take seconds to compile; the two contracts that
-            compile most of them then run under the marker `slow`.
+        is_slow: Whether the two contracts that compile most run under the marker
+            `slow`: where programs take seconds to compile, and in second rows.
         refuses: Contracts that end in an error instead, each with its message.
         way: What tells several rows of one class apart.
     """
@@ -166,6 +166,11 @@ class Subject:
         args, options = self.row.arguments_of(inputs)
         return leaves(self.thing(*args, **options | changed))
 
+    def run(self, *inputs: Any) -> tuple[list[Any], list[Any]]:
+        """Outputs of a call and their gradients; see `recorded`."""
+        ((outputs, gradients),) = _recorded([self], [inputs])
+        return outputs, gradients
+
     def shapes(self, batch: Any) -> list[tuple[tuple, str]]:
         """Shape and dtype of each output, by JAX's inference, computing nothing.
 
@@ -182,6 +187,47 @@ class Subject:
         ]
         found = jax.eval_shape(trace, *kinds)
         return [(kind.shape, kind.dtype.name) for kind in found]
+
+
+def recorded(*subjects: Subject) -> list[tuple[list[Any], list[Any]]]:
+    """Outputs of a call of each subject, and their gradients, not read yet.
+
+    The gradients are of the sum of all outputs, each entry times its weight, by the
+    float inputs and the weights of the object.
+    """
+    return _recorded(subjects, [map(jt.constant, s.arrays()) for s in subjects])
+
+
+def _recorded(
+    subjects: Sequence[Subject], inputs: Sequence[Iterable[Any]]
+) -> list[tuple[list[Any], list[Any]]]:
+    calls = [(s, list(given)) for s, given in zip(subjects, inputs, strict=True)]
+    if subjects[0].row.kind == "optimizer":
+        return [([v.read_value() for v in s(*given)], []) for s, given in calls]
+    sources = [
+        [*(given[place] for place in s.row.positions()), *s.trained]
+        for s, given in calls
+    ]
+    with jt.GradientTape() as tape:
+        tape.watch(sources)
+        outputs = [s(*given) for s, given in calls]
+    targets = [part for parts in outputs for part in floats(parts)]
+    factors = list(map(jt.constant, weights(targets)))
+    gradients = tape.gradient(targets, sources, factors)
+    return list(zip(outputs, gradients, strict=True))
+
+
+def floats(outputs: Sequence[Any]) -> list[Any]:
+    return [part for part in outputs if is_float(part)]
+
+
+def weights(outputs: Sequence[Any]) -> list[np.ndarray]:
+    """A factor for each entry of the outputs."""
+    rng = np.random.default_rng
+    return [
+        np.asarray(rng(part.ndim).uniform(0.5, 1.5, part.shape), part.dtype)
+        for part in outputs
+    ]
 
 
 def fill(variables: Sequence[Any]) -> None:
@@ -272,4 +318,5 @@ def row(
     own = {name: value for name, value in arguments.items() if name[0] == "_"}
     arguments = {name: arguments[name] for name in arguments if name not in own}
     more = {name[1:]: value for name, value in own.items()}
+    more.setdefault("is_slow", "way" in more)
     return Row(kind, cls, arguments, inputs, **more)

@@ -25,8 +25,6 @@ P, P2 = within(0.1, 0.8, 7, 4), within(0.15, 0.85, 7, 4)
 """Numbers in (0, 1): targets and predicted probabilities."""
 CLASSES = given(np.arange(7) % 4)
 X, Y = real(7, 4), within(-1.71, 2.17, 7, 4)
-LINE, IMAGE = real(7, 5, 2), real(7, 6, 4, 4)
-STEPS = given(np.arange(7 * 5).reshape(7, 5) % 3 != 1)
 WEIGHTS = (real(7, 3), real(7))
 
 
@@ -57,48 +55,66 @@ def _graph(dtype):
     return {"inputs": [x, y], "outputs": [first * second, first + 1.0]}
 
 
+IMAGES = real(7, 5, 4, 2)
+SEQUENCES = real(7, 3, 4)
+PLACES = np.arange(21).reshape(7, 3)
+IDS = given(PLACES % 5)
+STEPS = {"mask": given(PLACES % 4 > 0), "initial_state": real(7, 2)}
+COUNTED = {"mask": given(PLACES % 4 > 0)}
+SEEN = {"attention_mask": given(np.ones((7, 3, 2), bool))}
+TRAINED = {"training": True}
+SCORES = {"return_attention_scores": True}
+
+
+def convolution(**arguments):
+    turned = {"kernel_size": 2, "data_format": "channels_first", "use_bias": False}
+    return layer(
+        layers.Conv2D, real(7, 4, 5, 3), activation="tanh", **turned, **arguments
+    )
+
+
+def recurrent(cls, **arguments):
+    return layer(cls, SEQUENCES, units=2, _is_slow=True, **arguments)
+
+
+def attention(values, **arguments):
+    sizes = {"num_heads": 2, "key_dim": 3, "_is_slow": True}
+    return layer(layers.MultiHeadAttention, SEQUENCES, values, **sizes, **arguments)
+
+
 LAYERS = [
     layer(layers.Activation, X, activation="tanh"),
-    layer(layers.AveragePooling1D, LINE, pool_size=3, strides=2, padding="same"),
-    layer(layers.AveragePooling2D, IMAGE, pool_size=(3, 2), strides=2),
-    layer(layers.Conv1D, LINE, filters=3, kernel_size=3, padding="causal", groups=1),
-    layer(
-        *(layers.Conv2D, IMAGE),
-        filters=4,
-        kernel_size=(3, 2),
-        strides=2,
-        padding="same",
-        groups=2,
-        activation="tanh",
-        kernel_regularizer="l2",
-    ),
-    layer(
-        *(layers.Conv2D, IMAGE),
-        filters=3,
-        kernel_size=2,
-        data_format="channels_first",
-        dilation_rate=(1, 2),
-        use_bias=False,
-        _way="channels first",
-    ),
+    layer(layers.Add, X, Y, _is_joined=True),
+    layer(layers.AveragePooling1D, SEQUENCES, pool_size=2, strides=1, padding="same"),
+    layer(layers.AveragePooling2D, IMAGES, pool_size=(3, 2)),
+    layer(layers.BatchNormalization, X, momentum=0.8, _call=TRAINED),
+    layer(layers.BatchNormalization, SEQUENCES, axis=1, epsilon=0.1, _way="evaluated"),
+    layer(layers.Concatenate, X, real(7, 2), axis=1, _is_joined=True),
+    layer(layers.Conv1D, SEQUENCES, filters=2, kernel_size=2, padding="causal"),
+    layer(layers.Conv2D, IMAGES, filters=3, kernel_size=3, strides=2, padding="same"),
+    convolution(filters=4, groups=2, dilation_rate=(1, 2), _way="channels first"),
     layer(layers.Dense, X, units=3, activation="tanh", kernel_regularizer="l2"),
     layer(layers.Dense, real(7, 2, 4), units=3, use_bias=False, _way="without bias"),
     layer(layers.Dropout, X, rate=0.4, seed=3, _call={"training": True}),
     layer(layers.Dropout, X, rate=0.4, noise_shape=(None, 1), _way="in evaluation"),
+    layer(layers.Embedding, IDS, input_dim=5, output_dim=2, mask_zero=True),
     layer(layers.Flatten, real(7, 3, 2), data_format="channels_first"),
-    layer(layers.GlobalAveragePooling1D, LINE, data_format="channels_first"),
-    layer(
-        *(layers.GlobalAveragePooling1D, LINE),
-        keepdims=True,
-        _call={"mask": STEPS},
-        _way="masked",
-    ),
-    layer(layers.GlobalAveragePooling2D, IMAGE, keepdims=True),
-    layer(layers.GlobalMaxPooling1D, LINE, keepdims=True),
-    layer(layers.GlobalMaxPooling2D, IMAGE, data_format="channels_first"),
+    layer(layers.GlobalAveragePooling1D, SEQUENCES, keepdims=True),
+    layer(layers.GlobalAveragePooling1D, SEQUENCES, _call=COUNTED, _way="masked"),
+    layer(layers.GlobalAveragePooling2D, IMAGES, data_format="channels_first"),
+    layer(layers.GlobalMaxPooling1D, SEQUENCES, data_format="channels_first"),
+    layer(layers.GlobalMaxPooling2D, IMAGES, keepdims=True),
+    layer(layers.GRU, SEQUENCES, units=2, reset_after=False, return_sequences=True),
+    recurrent(layers.GRU, return_state=True, _call=STEPS, _way="with mask and state"),
     layer(layers.InputLayer, X, shape=(4,)),
-    layer(layers.MaxPooling1D, LINE, pool_size=3, strides=1, padding="same"),
-    layer(layers.MaxPooling2D, IMAGE, pool_size=(2, 3), data_format="channels_first"),
+    layer(layers.LayerNormalization, SEQUENCES, axis=[1, 2], epsilon=0.1),
+    recurrent(layers.LSTM, dropout=0.3, recurrent_dropout=0.2, seed=1, _call=TRAINED),
+    recurrent(layers.LSTM, go_backwards=True, unroll=True, _way="unrolled"),
+    layer(layers.MaxPooling1D, SEQUENCES, pool_size=2, strides=1),
+    layer(layers.MaxPooling2D, IMAGES, pool_size=2, padding="same"),
+    attention(real(7, 2, 4), dropout=0.3, seed=1, _call=TRAINED | SCORES),
+    attention(real(7, 2, 5), value_dim=2, use_bias=False, _call=SEEN, _way="masked"),
+    layer(layers.Reshape, real(7, 2, 3), target_shape=(3, -1)),
     layer(jt.Model, X, Y, _made=_graph, _is_joined=True),
     layer(jt.Sequential, X, _made=_stack),
     layer(Network, X, units=3),

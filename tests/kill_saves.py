@@ -85,16 +85,12 @@ def drafts(folder):
 
 def kill_once(folder, wait):
     """Lets a process save until `wait` seconds after its first save; its last one."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.kill_saves", "--save", str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    lines = [child.stdout.readline()]
-    time.sleep(wait)
-    child.kill()
-    lines += child.stdout.read().splitlines()
-    child.wait()
+    command = [sys.executable, "-m", "tests.kill_saves", "--save", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        lines = [child.stdout.readline()]
+        time.sleep(wait)
+        child.kill()
+        lines += child.stdout.read().splitlines()
     complete = [line.strip() for line in lines if line.strip()]
     return int(complete[-1])
 

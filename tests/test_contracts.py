@@ -25,12 +25,16 @@ def _quick_programs():
 
 
 def of_kinds(*kinds, has_slow=False):
-    rows = [
-        pytest.param(row, marks=[pytest.mark.slow] * (has_slow and row.is_slow))
-        for row in ROWS
-        if row.kind in kinds
-    ]
-    return pytest.mark.parametrize("row", rows, ids=str)
+    """These rows; second ones of a class and large programs may be slow."""
+    return pytest.mark.parametrize(
+        "row",
+        [
+            pytest.param(row, marks=[pytest.mark.slow] * (has_slow and row.is_slow))
+            for row in ROWS
+            if row.kind in kinds
+        ],
+        ids=str,
+    )
 
 
 KINDS = ("layer", "loss", "optimizer", "regularizer")
@@ -48,8 +52,14 @@ def refusal(row, contract):
 
 
 @every_row_in_time
-def test_every_way_of_execution_gives_the_same(row):
-    checks.check_executions(row)
+def test_a_function_computes_what_plain_calls_do(row):
+    checks.check_function(row)
+
+
+@pytest.mark.slow  # half of all compiling in this file
+@every_row
+def test_calls_op_by_op_compute_the_same(row):
+    checks.check_op_by_op(row)
 
 
 @every_row

@@ -60,7 +60,7 @@ def dropout(
             )
         if rate == 0:
             return given
-    wanted = given.shape if noise_shape is None else tuple(noise_shape)
+    wanted = (None,) * given.ndim if noise_shape is None else tuple(noise_shape)
     if len(wanted) != given.ndim:
         raise ShapeError(
             f"`noise_shape` is {wanted}, and `x` has shape {given.shape}. "

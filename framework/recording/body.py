@@ -18,7 +18,7 @@ from ..errors import BodyError
 from . import execution
 from .arithmetic import ASSIGN
 from .derivative import GRADIENT
-from .home import Home, cut_in_trace
+from .home import Home, cut_in_trace, put_in_trace
 from .merging import ADMIT
 from .node import NOWHERE, Handle, Node, Recording, current, nobody, record, resume
 from .op import ArrayClass, Op
@@ -116,11 +116,18 @@ class Body(Recording):
         """
         first = {id(handle): number for number, handle in self.owners.items()}
         final = {name: number for name, (_, number) in self.writes.items()}
-        for handle, _ in list(self.writes.values()):
-            if isinstance(handle, Home):
-                for name in map(id, handle.members):
-                    final.setdefault(name, self.known[name])
+        final.update((name, self.known[name]) for name in self._followers())
         return {first[name]: number for name, number in final.items() if name in first}
+
+    def following(self) -> set[int]:
+        """The first numbers of variables that are assigned by way of their homes."""
+        names = self._followers()
+        return {n for n, handle in self.owners.items() if id(handle) in names}
+
+    def _followers(self) -> set[int]:
+        homes = [h for h, _ in self.writes.values() if isinstance(h, Home)]
+        members = {id(member) for home in homes for member in home.members}
+        return members.difference(self.writes)
 
     def cut(self, home: Home) -> None:
         """Let the members of a home that was assigned whole stand for its parts."""
@@ -132,6 +139,17 @@ class Body(Recording):
             self.taps[id(member)] = [*self.numbers_of(member), number]
             self.known[id(member)] = number
             member._at = (self, number)
+
+    def join(self, home: Home) -> None:
+        """Let a home hold what was assigned to its members one by one."""
+        layout = (home.starts, home.shapes)
+        inputs = (home, *home.members)
+        node = record(self, _JOIN, inputs, {"layout": layout}, layout)
+        self.values.append(nobody)
+        execution.note_writes(self, node, inputs)
+        for member in home.members:
+            self.writes.pop(id(member), None)
+        self.cut(home)
 
     def close(self) -> None:
         """Let variables that were assigned here stand again where they stood."""
@@ -193,6 +211,16 @@ class Body(Recording):
         )
 
 
+def _joined(array: Any, *members: Any, layout: tuple) -> Any:
+    starts, _ = layout
+    for start, member in zip(starts, members, strict=True):
+        array = put_in_trace(array, start, member)
+    return array
+
+
+_JOIN = Op("join", _joined, writes=((0, 0),))
+
+
 @functools.cache
 def _cut(count: int) -> Op:
     """The parts of a home of so many variables, which stand for these from then on."""
@@ -236,6 +264,7 @@ def traced(
         result = function(*body.placeholders(kinds, sources))
         flat, tree = jax.tree.flatten(result, is_leaf=is_handle)
         results = [body.number(convert(leaf, name="result")) for leaf in flat]
+        settle_homes([*body.owners.values()])  # a loop goes on from them
         return Computation(body, len(kinds), results), tree
 
 
@@ -253,20 +282,33 @@ def has_tracer(structure: Any) -> bool:
     return False
 
 
+def settle_homes(handles: Sequence[Handle]) -> None:
+    """Before a call that takes homes: let them hold what their members hold now."""
+    for handle in handles:
+        recording = current()
+        if isinstance(handle, Home) and any(
+            id(member) in recording.writes for member in handle.members
+        ):
+            if recording.outer is None:
+                execution.run(recording)
+            else:
+                recording.join(handle)
+
+
 def assign(handles: Sequence[Handle], values: Sequence[Handle]) -> None:
     """Give variables and homes new values, as recorded calls."""
     homes = [handle for handle in handles if isinstance(handle, Home)]
-    for handle, value in zip(handles, values, strict=True):
-        if isinstance(handle, Home) or handle._home not in homes:
-            execution.call(ASSIGN, (handle, value))
-    if not homes:
-        return
-    recording = current()
-    if recording.outer is None:  # its members are read from the home itself
-        execution.run(recording)
-        return
-    for home in homes:
-        recording.cut(home)
+    # First: a member that is assigned besides has another value than its home.
+    pairs = sorted(
+        zip(handles, values, strict=True),
+        key=lambda pair: not isinstance(pair[0], Home),
+    )
+    for handle, value in pairs:
+        execution.call(ASSIGN, (handle, value))
+        if isinstance(handle, Home) and current().outer is not None:
+            current().cut(handle)
+    if homes and current().outer is None:
+        execution.run(current())  # their members are read from them then
 
 
 class Computation:
@@ -279,6 +321,7 @@ class Computation:
         captured: What the function takes from around it, which are the last inputs.
         assigned: Positions in `captured` of the variables that it assigns, whose new
             values are the last outputs.
+        following: Those of them that are assigned by way of the home they live in.
         num_arguments, num_results: How many inputs come before those captured, and how
             many outputs before the new values.
     """
@@ -294,6 +337,8 @@ class Computation:
         self.types = [plain_type(types[number]) for number in results]
         self.captured = list(captured.values())
         self.assigned = [numbers.index(number) for number in written]
+        following = body.following()
+        self.following = {numbers.index(n) for n in written if n in following}
         self.num_arguments = num_arguments
         self.num_results = len(results)
         reached = _reached(self._nodes, results, types)
@@ -318,7 +363,12 @@ class Computation:
 
     def assign(self, values: Sequence[Handle]) -> None:
         """Give the variables that it assigns their new values, as recorded calls."""
-        assign([self.captured[position] for position in self.assigned], values)
+        pairs = [
+            (self.captured[position], value)
+            for position, value in zip(self.assigned, values, strict=True)
+            if position not in self.following
+        ]
+        assign([handle for handle, _ in pairs], [value for _, value in pairs])
 
 
 def _reached(

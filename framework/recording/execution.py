@@ -98,7 +98,7 @@ def call(
     else:
         made = jax.tree.unflatten(node.tree, add_results(recording, node))
     if op.writes:
-        _note_writes(recording, node, inputs)
+        note_writes(recording, node, inputs)
     if node.length >= _bounds.pending_nodes and recording.outer is None:
         note_length(recording)
         run(recording)
@@ -133,7 +133,7 @@ def update(recording: Recording, op: Op, inputs: Sequence[Handle]) -> None:
     if recording.outer is None:
         run(recording)
         return
-    _note_writes(recording, node, inputs)
+    note_writes(recording, node, inputs)
     for _, position in op.writes:
         if isinstance(inputs[position], Home):
             recording.cut(inputs[position])
@@ -164,7 +164,7 @@ def _is_read_there(recording: Recording, op: Op, inputs: Sequence[Handle]) -> bo
     return any(recording.numbers_of(inputs[position]) for _, position in op.writes)
 
 
-def _note_writes(recording: Recording, node: Node, inputs: Sequence[Handle]) -> None:
+def note_writes(recording: Recording, node: Node, inputs: Sequence[Handle]) -> None:
     """Let the variables that a call assigns be read from its results."""
     assert node.op is not None
     for output, position in node.op.writes:

@@ -438,6 +438,10 @@ class Recording(_Numbering):
         """Read members of a home from its new value; only bodies do."""
         raise NotImplementedError
 
+    def join(self, home: Any) -> None:
+        """Let a home hold what was assigned to its members; only bodies do."""
+        raise NotImplementedError
+
     def refuse(self) -> None:
         """Raise, for a body cannot run by itself; other recordings can."""
 

@@ -376,7 +376,8 @@ def final_writes(path: Sequence[Node]) -> tuple[list[int], list[int]]:
             before = node.inputs[position]
             variable = root.get(before, before)
             root[node.first + output] = variable
-            if (output, position) in node.op.writes:
+            final.pop(variable, None)
+            if (output, position) in node.op.writes:  # or else by way of its home
                 final[variable] = node.first + output
     return list(final), list(final.values())
 

@@ -203,3 +203,13 @@ def test_members_of_one_name_get_numbers():
     for _ in range(3):
         layer.add_weight((), name="w")
     assert list(layer.variables_by_path()) == ["w", "w_1", "w_2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("Conv2D", "conv2d"), ("GlobalMaxPool1D", "global_max_pooling1d")],
+)
+def test_automatic_names_are_keras_s(kind, name):
+    cls = getattr(jt.layers, kind)
+    layer = cls(1, 1) if kind == "Conv2D" else cls()
+    assert layer.name.startswith(name)

@@ -1,10 +1,12 @@
+import copy
+import json
 import re
 
 import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.layers import Dense, Flatten
+from jaxtape.layers import Activation, Dense, Flatten
 from tests.golden_values import keras_signature, signature_of
 
 X = np.ones((2, 3), "float32")
@@ -83,3 +85,121 @@ def test_a_wrong_input_raises_and_nothing_changes():
         model(np.ones((2, 5), "float32"))
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_the_input_shape_is_known_from_an_input_a_build_or_a_call():
+    given = jt.Sequential([jt.Input((3,)), Dense(2)])
+    built = jt.Sequential([Dense(2)])
+    built.build((None, 3))
+    called = jt.Sequential([Dense(2)])
+    called(X)
+    for model in (given, built, called):
+        assert (model.input_shape, model.output_shape) == ((None, 3), (None, 2))
+        assert model.layers[0].output is model.output
+        features = jt.Model(model.inputs, model.layers[0].output)
+        np.testing.assert_array_equal(features(X), model(X))
+
+
+def test_layers_added_after_building_are_built_at_once():
+    model = jt.Sequential([Dense(4)])
+    model(X)
+    model.add(Dense(5))
+    assert (model.output_shape, len(model.weights)) == ((None, 5), 4)
+    assert model.pop().units == 5
+    assert (model.output_shape, len(model.weights)) == ((None, 4), 2)
+    model.add(Dense(6), rebuild=False)
+    assert len(model.weights) == 2
+    assert model(X).shape == (2, 6)
+
+
+def test_a_layer_that_does_not_fit_is_not_added():
+    model = jt.Sequential([jt.Input((3,)), Dense(4)])
+    misfit = Dense(1)
+    misfit(X)
+    with pytest.raises(ValueError, match=r"last axis 3.*got shape .*4"):
+        model.add(misfit)
+    assert (len(model.layers), model(X).shape) == (1, (2, 4))
+
+
+def test_training_and_masks_are_passed_along():
+    model = jt.Sequential([jt.Sequential([jt.layers.Dropout(1.0)])])
+    assert not model(X, training=True).numpy().any()
+
+    class Counting(jt.Layer):
+        def call(self, inputs, mask=None):
+            counted = inputs[..., 0] * 0 + 1 if mask is None else mask
+            return jt.reduce_sum(jt.cast(counted, "int32"), axis=1)
+
+    sequence = jt.layers.Embedding(5, 2, mask_zero=True)
+    model = jt.Sequential([sequence, jt.layers.Dropout(0.5), Counting()])
+    assert model(np.array([[1, 2, 0, 0], [3, 0, 0, 0]])).numpy().tolist() == [2, 1]
+
+
+def test_a_sequential_inside_a_functional_model_is_built_by_it():
+    inner = jt.Sequential([Dense(4), Dense(2)])
+    x = jt.Input((3,))
+    model = jt.Model(x, inner(x) + 1)
+    k1, b1, k2, b2 = inner.get_weights()
+    expected = (X @ k1 + b1) @ k2 + b2 + 1
+    np.testing.assert_allclose(model(X), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_that_read_values_are_built_when_they_are_called():
+    class Reading(jt.Layer):
+        def call(self, inputs):
+            return inputs if jt.reduce_sum(inputs) > 0 else -inputs
+
+    model = jt.Sequential([Reading(), Dense(2)])
+    assert model(X).shape == (2, 2)
+    assert len(model.weights) == 2
+
+
+def test_an_input_comes_first():
+    with pytest.raises(ValueError, match=r"Input of shape \(None, 3\) after 1 layers"):
+        jt.Sequential([Dense(2), jt.Input((3,))])
+    model = jt.Sequential([jt.Input((3,)), Dense(2)])
+    with pytest.raises(ValueError, match=r"\(None, 4\).*input shape is \(None, 3\)"):
+        model.add(jt.Input((4,)))
+
+
+def test_config_and_copies_have_the_same_layers():
+    model = jt.Sequential([Dense(4, "relu"), jt.Sequential([Dense(2)])], name="s")
+    model(X)
+    config = json.loads(json.dumps(model.get_config()))
+    for again in (jt.Sequential.from_config(config), copy.deepcopy(model)):
+        again.set_weights(model.get_weights())
+        np.testing.assert_allclose(again(X), model(X), rtol=1e-6)
+        assert again.get_config() == model.get_config()
+        assert list(again.variables_by_path()) == list(model.variables_by_path())
+        assert again.output_shape == (None, 2)
+
+
+def deep(count, layer):
+    """A model that is deeper than Python's stack, through all that walks its layers."""
+    model = jt.Sequential([jt.Input((3,)), *[layer() for _ in range(count)]])
+    assert len(model.layers) == count
+    model.summary(print_fn=lambda line: None)
+    assert len(model.get_config()["layers"]) == count + 1
+    with jt.GradientTape() as tape:
+        x = jt.constant(X)
+        tape.watch(x)
+        loss = jt.reduce_sum(model(x))
+    return model, tape.gradient(loss, x)
+
+
+def test_a_deep_model_needs_no_recursion():
+    model, gradient = deep(1200, lambda: Activation("linear"))
+    np.testing.assert_array_equal(gradient, np.ones((2, 3)))
+    assert model.variables == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*calls wait under one tape")
+def test_ten_thousand_layers_with_weights():
+    def identity():
+        return Dense(3, kernel_initializer="identity")
+
+    model, gradient = deep(10_000, identity)
+    np.testing.assert_array_equal(gradient, np.ones((2, 3)))
+    assert len(model.variables_by_path()) == 20_000
+    assert model.count_params() == 120_000

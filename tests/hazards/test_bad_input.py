@@ -130,12 +130,82 @@ ROWS = {
         ValueError,
         [r"reduce_sum", r"float32\[2,2\]", r"axis 2", r"`axis` must"],
     ),
+    "rank of images": (
+        lambda s: jt.layers.Conv2D(2, 2)(np.ones((5, 4, 3), np.float32)),
+        ValueError,
+        [r"Conv2D\('", r"4 axes", r"\(5, 4, 3\)", r"x\[None\]"],
+    ),
+    "channels of images": (
+        lambda s: built_convolution()(np.ones((1, 5, 4, 2), np.float32)),
+        ValueError,
+        [r"Conv2D\('", r"3 channels", r"got 2", r"\(1, 5, 4, 2\)", r"channels_first"],
+    ),
+    "rank of sequences": (
+        lambda s: jt.layers.LSTM(2)(X),
+        ValueError,
+        [r"LSTM\('", r"\(batch, steps, features\)", r"\(4, 3\)", r"Reshape"],
+    ),
+    "rank of a batch": (
+        lambda s: jt.layers.Flatten()(np.float32(1)),
+        ValueError,
+        [r"Flatten\('", r"batch axis", r"\(\)", r"x\[None\]"],
+    ),
+    "name of a layer": (
+        lambda s: jt.saving.deserialize_keras_object({"class_name": "Dens"}),
+        ValueError,
+        [r"layer", r"'Dens'", r"Did you mean .*'Dense'", r"custom_objects"],
+    ),
+    "name of a loss": (
+        lambda s: jt.losses.get("mean_squared_eror"),
+        ValueError,
+        [r"loss", r"'mean_squared_eror'", r"Did you mean 'mean_squared_error'"],
+    ),
+    "name of an optimizer": (
+        lambda s: jt.optimizers.get("adm"),
+        ValueError,
+        [r"optimizer", r"'adm'", r"Did you mean 'adam'"],
+    ),
+    "name of an activation": (
+        lambda s: jt.layers.Dense(2, activation="rellu"),
+        ValueError,
+        [r"activation", r"'rellu'", r"Did you mean 'relu'"],
+    ),
+    "parameters of an unbuilt model": (
+        lambda s: unbuilt().count_params(),
+        ValueError,
+        [r"Sequential\('", r"not built", r"layer\.build\("],
+    ),
+    "weights of an unbuilt model": (
+        lambda s: unbuilt().set_weights([X]),
+        ValueError,
+        [r"Sequential\('", r"0 weights", r"`weights` has 1", r"get_weights"],
+    ),
+    "update of an unbuilt model": (
+        lambda s: s.optimizer.apply_gradients(zip([], unbuilt().weights, strict=True)),
+        ValueError,
+        [r"no gradients", r"model\.trainable_variables", r"called or built"],
+    ),
+    "saving of an unbuilt model": (
+        lambda s: unbuilt().save_weights("never.weights.safetensors"),
+        ValueError,
+        [r"Sequential '", r"no weights", r"model\.build\("],
+    ),
     "float64": (
         lambda s: jt.cast(s.weight, "float64"),
         ValueError,
         [r"`dtype`", r"float64", r"jt\.config\.enable_x64\(\)", r"float32"],
     ),
 }
+
+
+def built_convolution():
+    layer = jt.layers.Conv2D(2, 2, kernel_initializer="ones")
+    layer(np.ones((1, 5, 4, 3), np.float32))
+    return layer
+
+
+def unbuilt():
+    return jt.Sequential([jt.layers.Dense(2)])
 
 
 class Step:

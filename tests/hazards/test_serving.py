@@ -40,7 +40,7 @@ def bits(model):
 # D9
 
 
-@pytest.mark.parametrize("way", ["saved", "weights", "arrays", "variables"])
+@pytest.mark.parametrize("way", ["saved", "variables"])
 def test_d9_a_served_model_is_not_reached_by_training(way, packed_size, tmp_path):
     trained, optimizer = make(), jt.optimizers.Adam(0.1)
     train(trained, optimizer, 2)
@@ -49,23 +49,17 @@ def test_d9_a_served_model_is_not_reached_by_training(way, packed_size, tmp_path
         served = jt.load_model(tmp_path / "model", compile=False)
     else:
         served = make()
-    if way == "weights":
-        trained.save_weights(tmp_path / "w.safetensors")
-        served.load_weights(tmp_path / "w.safetensors")
-    elif way == "arrays":
-        served.set_weights(trained.get_weights())
-    elif way == "variables":
         served.set_weights(trained.variables)
     answer, before = served(X).numpy(), bits(served)
     assert before == bits(trained)
     for _ in range(3):
-        train(trained, optimizer, 2)
+        train(trained, optimizer, 1)
         assert bits(served) == before
         np.testing.assert_array_equal(served(X), answer)
     assert bits(trained) != before
 
 
-def test_d9_training_is_not_reached_by_what_was_loaded(packed_size, tmp_path):
+def test_d9_training_is_not_reached_by_what_was_loaded(tmp_path):
     first = make()
     first.optimizer = jt.optimizers.Adam(0.1)
     train(first, first.optimizer, 2)

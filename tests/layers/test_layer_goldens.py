@@ -6,6 +6,8 @@ import jaxtape as jt
 from tests.golden_values import golden, signature_of
 from tests.layer_goldens import check_case
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 NORMALIZATION = golden("normalization")
 SEQUENCES = golden("sequence_layers")
 CASES = NORMALIZATION["cases"] | SEQUENCES["cases"]

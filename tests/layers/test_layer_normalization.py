@@ -31,6 +31,7 @@ def test_weights_are_in_the_order_of_the_input_s_axes():
     assert layer.axis == [-1, 1]
 
 
+# Hazard F15n.
 @pytest.mark.parametrize(
     ("dtype", "x"), [("float16", np.full((1, 3), 1e4)), ("bfloat16", 1e4 * X[0])]
 )

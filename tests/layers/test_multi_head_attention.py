@@ -11,6 +11,8 @@ from jaxtape.framework.masking import attach, mask_of
 from jaxtape.layers import MultiHeadAttention
 from tests.derivative_check import check_derivatives
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 RNG = np.random.default_rng(0)
 QUERY = RNG.normal(size=(2, 3, 4)).astype("float32")
 VALUE = RNG.normal(size=(2, 5, 4)).astype("float32")
@@ -37,6 +39,7 @@ def test_one_head_is_the_paper_s_formula():
     np.testing.assert_allclose(outputs.numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
+# Hazard F8n.
 def test_a_query_that_sees_nothing_gets_nothing():
     layer, query = MultiHeadAttention(2, 3), jt.Variable(QUERY)
     mask = np.ones((2, 3, 5), bool)
@@ -79,6 +82,13 @@ def test_dropout_drops_weights_while_training_only():
     np.testing.assert_array_equal(layer(QUERY, VALUE).numpy(), without)
 
 
+def test_the_shape_of_outputs_is_known_from_the_query():
+    assert MultiHeadAttention(1, 2).compute_output_shape((None, 3, 4)) == (None, 3, 4)
+    layer = MultiHeadAttention(1, 2, output_shape=(5, 6))
+    assert layer.compute_output_shape((2, 3, 4), (2, 5, 4)) == (2, 3, 5, 6)
+    assert layer(QUERY, VALUE).shape == (2, 3, 5, 6)
+
+
 def test_weights_are_attributes_which_name_them_in_files():
     layer = MultiHeadAttention(1, 2, use_bias=False)
     layer.build(QUERY.shape)
@@ -86,6 +96,7 @@ def test_weights_are_attributes_which_name_them_in_files():
     assert list(layer.variables_by_path()) == [f"{name}_kernel" for name in names]
 
 
+@pytest.mark.slow  # the contract tests do this every day
 def test_empty_batches_and_half_precision():
     layer = MultiHeadAttention(2, 3, dtype="float16")
     x = jt.cast(1e3 * VALUE, "float16")

@@ -9,6 +9,8 @@ from jaxtape.layers import GRU, LSTM
 from tests.derivative_check import check_derivatives
 from tests.recorded_calls import recorded_calls
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 3, 2)).astype("float32")
 SLOW = pytest.mark.slow
@@ -135,7 +137,8 @@ def test_an_activation_that_changes_the_shape_raises():
         layer(X)
 
 
-@pytest.mark.parametrize("kind", [LSTM, pytest.param(GRU, marks=SLOW)])
+@SLOW  # the contract tests do this every day
+@KINDS
 def test_half_precision_keeps_its_dtype(kind):
     layer = kind(2, dtype="bfloat16", return_state=True)
     outputs = layer(jt.cast(X, "bfloat16"), initial_state=None)

@@ -59,8 +59,11 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     "optimizer",
     [
-        lambda: jt.optimizers.Adam(0.01, amsgrad=True, clipnorm=1.0),
-        lambda: jt.optimizers.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+        lambda: jt.optimizers.Adam(0.01),
+        pytest.param(
+            lambda: jt.optimizers.SGD(0.1, 0.9, nesterov=True, weight_decay=0.01),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["Adam", "SGD"],
 )
@@ -181,6 +184,7 @@ def test_settings_that_cannot_be_written_are_given_again(folder):
         jt.load_model(folder, optimizer=jt.optimizers.Adam())
 
 
+@pytest.mark.slow
 def test_an_optax_transformation_is_resumed(folder):
     import optax  # noqa: PLC0415
 
@@ -381,11 +385,11 @@ def test_a_document_runs_and_imports_nothing(folder, name, place, monkeypatch):
     }
 
     def change(content):
-        layer = content["model"]["config"]["layers"][0]
+        layer = content["model"]["config"]["layers"][1]
         if place == "model":
             content["model"] = evil
         elif place == "layer":
-            content["model"]["config"]["layers"][0] = evil
+            content["model"]["config"]["layers"][1] = evil
         elif place == "initializer":
             layer["config"]["kernel_initializer"] = evil
         else:
@@ -408,7 +412,7 @@ def test_a_function_that_nobody_registered_is_refused(folder, activation):
     make().save(folder)
 
     def change(content):
-        config = content["model"]["config"]["layers"][0]["config"]
+        config = content["model"]["config"]["layers"][1]["config"]
         config["activation"] = activation
 
     rewritten(folder, change)
@@ -451,10 +455,10 @@ def replace(value, *path):
             "the optimizer has state for 'os'",
         ),
         (
-            replace(7, "model", "config", "layers", 0, "config", "units"),
+            replace(7, "model", "config", "layers", 1, "config", "units"),
             r"dense/kernel: float32\[4, 5\] in the file, float32\[4, 7\] expected",
         ),
-        (replace({}, "built"), "not in Sequential .*: weights/"),
+        (replace([], "model", "config", "layers"), "not in Sequential .*: weights/"),
         (
             replace({"class_name": "Dense", "config": {"units": "x"}}, "model"),
             "`units` must be a positive integer; got 'x'",
