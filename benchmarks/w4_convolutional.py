@@ -6,6 +6,7 @@ Trained by Adam(0.001). The hand-written side has `jax.lax.conv_general_dilated`
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ import optax
 import jaxtape as jt
 
 from . import plain_jax
-from .harness import Workload
+from .harness import Workload, read_now_and_then
 from .keras_adam import keras_adam
 from .plain_jax import Batch, Params, Weights
 
@@ -28,12 +29,43 @@ def workloads() -> list[Workload]:
             weights=_draw_weights(),
             batches=_draw_images(),
             jaxtape=_jaxtape,
+            function=_function,
             plain_jax=partial(plain_jax.train, _cross_entropy, keras_adam(0.001)),
         )
     ]
 
 
 def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
+    model, loss_fn, optimizer = _parts(weights)
+    for step, (x, y) in enumerate(batches):
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        if step % 100 == 0:
+            float(loss)
+        yield loss
+
+
+def _function(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
+    model, loss_fn, optimizer = _parts(weights)
+
+    @jt.function
+    def train_step(x: jt.Tensor, y: jt.Tensor) -> jt.Tensor:
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        return loss
+
+    return read_now_and_then(train_step, batches)
+
+
+def _parts(weights: Weights) -> tuple[Any, Any, Any]:
     model = jt.Sequential(
         [
             jt.layers.Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)),
@@ -46,17 +78,7 @@ def _jaxtape(weights: Weights, batches: Iterable[Batch]) -> Iterator[jt.Tensor]:
     )
     model.set_weights(weights)
     loss_fn = jt.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = jt.optimizers.Adam(learning_rate=0.001)
-    for step, (x, y) in enumerate(batches):
-        with jt.GradientTape() as tape:
-            loss = loss_fn(y, model(x, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(
-            zip(gradients, model.trainable_variables, strict=True)
-        )
-        if step % 100 == 0:
-            float(loss)
-        yield loss
+    return model, loss_fn, jt.optimizers.Adam(learning_rate=0.001)
 
 
 def _cross_entropy(params: Params, x: jax.Array, labels: jax.Array) -> jax.Array:

@@ -11,7 +11,7 @@ from ..framework.layer import Layer
 from ..framework.neural.windows import space_layout
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
-from ..framework.recording.tensor import Tensor
+from ..framework.recording.tensor import Tensor, TensorLike, convert
 
 
 def _largest(x: jax.Array, *, axes: tuple, keepdims: bool) -> jax.Array:
@@ -137,13 +137,17 @@ class GlobalAveragePooling1D(_GlobalPooling):
         (2, 3)
     """
 
+    supports_masking = True
     _ndim, _op = 1, _MEAN
 
-    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, inputs: Tensor, mask: TensorLike | None = None) -> Tensor:
         """The means; of the steps where the mask is true, if there is one."""
         if mask is None:
             return self._pooled(_MEAN, inputs)
-        return self._pooled(_MASKED_MEAN, inputs, mask)
+        return self._pooled(_MASKED_MEAN, inputs, convert(mask, name="mask"))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: there are no steps in the output."""
 
 
 @registry.register("layer", ("GlobalAveragePooling2D", "GlobalAvgPool2D"))

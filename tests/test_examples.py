@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
 PRINTED = {  # what an example prints, and the least and largest value that is right
+    "fgsm": {
+        r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
+        r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
+    },
     "newton": {
         r"(\d+) steps": (1, 9),  # fewer than 10
         r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
@@ -27,6 +31,11 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "reinforce": {
         r"training took (\S+) s": (0, 120),
         r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+    "vgg16_transfer": {
+        r"accuracy held out: (\S+)": (0.9, 1),
+        r"changed weights of the frozen base: (\d+) of 26": (0, 0),
+        r"took (\S+) s": (0, 60),
     },
 }
 

@@ -117,30 +117,34 @@ def _forms(shape: tuple, window_shape: tuple, how: Windows) -> tuple[_Form, _For
         return _LAX, _LAX
     data = math.prod(shape) + batch * space * window_shape[-1]
     weights = math.prod(window_shape)
-    if batch * one <= data + weights:
+    if places == 1:
+        return _Form(batch), _Form(batch)
+    if batch * one <= weights:
         forward = _Form(batch)
     elif any(w > n for w, n in zip(window, lengths, strict=True)):
-        forward = _Form(_divisor(batch, data // one))
+        forward = _Form(_divisor(batch, data // one))  # XLA walks through it by element
     else:
         forward = _LAX
     margins = [sum(pair) for pair in how.padding]
     padded = math.prod(n + m for n, m in zip(lengths, margins, strict=True))
     room = 2 * data - (batch * padded * channels if any(margins) else 0)
-    if batch * one <= max(_CHUNK, room + weights if weights > data else 0):
-        backward = _Form(batch) if batch * one <= room + weights else _LAX
+    is_small = batch * one <= _CHUNK or weights > data
+    if is_small and batch * one <= room + weights:
+        backward = _Form(batch)
     elif batch * one <= 3 * data or channels < _FEW_CHANNELS:
         backward = _Form(_divisor(batch, min(room, _CHUNK) // one))
     else:
         samples = _divisor(batch, min(room, places * _CHUNK // 2) // one)
         backward = _Form(samples, True) if samples * space >= _MANY_ROWS else _LAX
-    if places == 1:
-        backward = _Form(batch)
     return forward, backward
 
 
 def _divisor(batch: int, most: int) -> int:
-    """The largest divisor of the batch up to a number; 0 if there is none."""
-    return max((n for n in range(1, min(batch, most) + 1) if not batch % n), default=0)
+    """The largest divisor of the batch up to a number; 0 if there is none near it."""
+    most = min(batch, most)
+    return max(
+        (n for n in range(most // 4, most + 1) if n and not batch % n), default=0
+    )
 
 
 def _by_products(

@@ -4,35 +4,15 @@ import pytest
 
 import jaxtape as jt
 from jaxtape.errors import ArgumentError, ArgumentTypeError, ShapeError
-from tests.golden_values import float32, golden
+from tests.golden_values import golden
+from tests.keras_layers import cases, check, name_of
 
-CASES = golden("convolution")["layers"]
 INITIAL = golden("convolution")["initial"]
 
 
-def made(case):
-    """The layer of a case with the case's weights, and its input."""
-    layer = getattr(jt.layers, case["layer"])(**case["arguments"])
-    x = float32(case["input"])
-    layer.build(x.shape)
-    layer.built = True
-    assert [list(w.shape) for w in layer.weights] == case["weight_shapes"]
-    layer.set_weights([float32(w) for w in case["weights"]])
-    return layer, x
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", cases("Conv1D", "Conv2D"), ids=name_of)
 def test_value_and_gradients_are_those_of_keras(case):
-    layer, x = made(case)
-    x = jt.constant(x)
-    with jt.GradientTape() as tape:
-        tape.watch(x)
-        y = layer(x)
-        loss = jt.reduce_sum(y * float32(case["output_gradient"]))
-    gradients = tape.gradient(loss, [x, *layer.trainable_variables])
-    np.testing.assert_allclose(y, float32(case["value"]), rtol=1e-5, atol=1e-5)
-    for ours, theirs in zip(gradients, case["gradients"], strict=True):
-        np.testing.assert_allclose(ours, float32(theirs), rtol=1e-5, atol=1e-5)
+    check(case)
 
 
 @pytest.mark.parametrize("row", INITIAL, ids=lambda row: str(row["kernel_shape"]))

@@ -43,6 +43,9 @@ FORMS = [  # patches, products for each place of the window; at once, two at a t
 ]
 
 
+CALL = "stablehlo.convolution"
+
+
 def draw(*shapes):
     rng = np.random.default_rng(0)
     return [jnp.asarray(rng.normal(size=shape), "float32") for shape in shapes]
@@ -109,3 +112,62 @@ def test_second_derivatives_and_tangents_are_those_of_lax(form):
     by_lax = functools.partial(lowering._by_lax, how=how, groups=1)
     arrays = ((x, filters), (dx, dfilters))
     assert_same(derivatives(convolve, *arrays), derivatives(by_lax, *arrays))
+
+
+def bytes_of(convolve, x, filters, seed):
+    """Arguments, results and everything between, of the value and both gradients."""
+    run = jax.jit(lambda x, w, g: (lambda y: (y[0], y[1](g)))(jax.vjp(convolve, x, w)))
+    found = run.lower(x, filters, seed).compile().memory_analysis()
+    outside = found.argument_size_in_bytes + found.output_size_in_bytes
+    return outside + found.temp_size_in_bytes
+
+
+# (input, filters, whether anything but lax runs on CPUs)
+SIZES = [
+    ((64, 13, 13, 32), (3, 3, 32, 64), True),
+    ((1, 28, 28, 32), (3, 3, 32, 64), False),
+]
+MORE_SIZES = [
+    ((64, 28, 28, 1), (3, 3, 1, 32), True),
+    ((128, 32, 32, 3), (3, 3, 3, 32), True),
+    ((32, 32, 32, 32), (3, 3, 32, 32), True),
+    ((64, 14, 14, 32), (5, 5, 32, 64), True),
+    ((32, 16, 16, 64), (1, 1, 64, 128), True),
+    ((2, 64, 64, 64), (3, 3, 64, 64), True),
+    ((16, 4, 4, 512), (3, 3, 512, 512), True),
+    ((16, 2, 2, 512), (3, 3, 512, 512), True),
+    ((61, 28, 28, 8), (7, 7, 8, 8), False),
+    ((1, 112, 112, 64), (3, 3, 64, 64), False),
+    ((512, 2, 2, 16), (3, 3, 16, 16), True),
+]
+SIZES += [pytest.param(*size, marks=pytest.mark.slow) for size in MORE_SIZES]
+
+
+@pytest.mark.parametrize(("shape", "window", "has_products"), SIZES)
+def test_products_take_at_most_twice_the_memory_of_lax(shape, window, has_products):
+    how = windows(2, 1, "SAME", None, None, "convolution")
+    by_lax = functools.partial(lowering._by_lax, how=how, groups=1)
+    ours = functools.partial(lowering.convolve, how=how, groups=1)
+    x, w = (jax.ShapeDtypeStruct(s, "float32") for s in (shape, window))
+    arrays = (x, w, jax.eval_shape(by_lax, x, w))
+    assert bytes_of(ours, *arrays) <= 2 * bytes_of(by_lax, *arrays)
+    settled = how._replace(padding=how.pairs(shape[1:-1], window[:2]))
+    forms = lowering._forms(shape, window, settled)
+    assert (forms != (lowering._LAX, lowering._LAX)) == has_products
+
+
+def test_accelerators_keep_lax():
+    how = windows(2, 1, "SAME", None, None, "convolution")
+    x, filters, seed = draw((8, 8, 8, 4), (3, 3, 4, 8), (8, 8, 8, 8))
+
+    ours = functools.partial(lowering.convolve, how=how, groups=1)
+
+    def run(x, w, g):
+        return jax.vjp(ours, x, w)[1](g)
+
+    traced = jax.jit(run).trace(x, filters, seed)
+    counts = {
+        platform: traced.lower(lowering_platforms=(platform,)).as_text().count(CALL)
+        for platform in ("cpu", "cuda", "tpu")
+    }
+    assert counts == {"cpu": 1, "cuda": 2, "tpu": 2}

@@ -111,3 +111,26 @@ def test_nan_and_infinity_are_treated_as_by_reduce_window(padding):
         )
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_slices_take_at_most_the_memory_of_reduce_window():
+    def bytes_of(pool):
+        pool = functools.partial(pool, how=how, window=(3, 3))
+        found = value_and_gradient.lower(pool, x, seed).compile().memory_analysis()
+        outside = found.argument_size_in_bytes + found.output_size_in_bytes
+        return outside + found.temp_size_in_bytes
+
+    how = windows(2, 2, "SAME", None, None, "max_pool")
+    x = jax.ShapeDtypeStruct((16, 27, 27, 32), "float32")
+    seed = jax.ShapeDtypeStruct((16, 14, 14, 32), "float32")
+    assert bytes_of(lowering.largest) <= bytes_of(lowering._largest_by_lax)
+
+
+def test_accelerators_keep_reduce_window():
+    how = windows(2, 2, "VALID", None, None, "max_pool")
+    pool = functools.partial(lowering.largest, how=how, window=(2, 2))
+    traced = value_and_gradient.trace(pool, draw((2, 4, 4, 2)), seed_for((2, 2, 2, 2)))
+    for platform, is_by_lax in (("cpu", False), ("cuda", True), ("tpu", True)):
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert ("stablehlo.reduce_window" in text) == is_by_lax
+        assert ("stablehlo.select_and_scatter" in text) == is_by_lax

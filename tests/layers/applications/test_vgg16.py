@@ -48,6 +48,17 @@ def test_keras_applications_is_the_same_place():
     assert jt.keras.applications.VGG16 is jt.applications.VGG16
 
 
+@pytest.mark.slow  # writes and reads 59 MB
+def test_weights_come_from_a_file(base, tmp_path):
+    path = tmp_path / "vgg16.weights.safetensors"
+    base.save_weights(path)
+    again = jt.applications.VGG16(
+        include_top=False, weights=path, input_shape=(48, 32, 3)
+    )
+    pairs = zip(again.get_weights(), base.get_weights(), strict=True)
+    assert all(np.array_equal(new, old) for new, old in pairs)
+
+
 @pytest.mark.parametrize("top", [True, False])
 def test_imagenet_raises_and_says_how_to_convert(top):
     told = f"keras.applications.VGG16(include_top={top})"
