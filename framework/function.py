@@ -22,6 +22,7 @@ from .recording.cache import Cache
 from .recording.ingest import private_array
 from .recording.node import Handle, current
 from .recording.op import ArrayClass
+from .recording.program import StructureError
 from .recording.routine import Routine
 from .recording.signature import (
     SCALAR,
@@ -38,6 +39,8 @@ from .watching import Watch
 
 _MOST_SIGNATURES = 256
 _MANY_VALUES = 5
+_UNUSUAL = object()
+_bounds, _switches = config.bounds, config.switches
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
 
 
@@ -178,6 +181,8 @@ class Function:
         )
         self._input_signature = input_signature
         self._latest: dict[tuple, _Recorded] = {}
+        self._usual: dict[tuple | None, _Recorded] = {}
+        self._is_various = False
         self._known: Cache[_Recorded] = Cache(lambda: _MOST_SIGNATURES)
         self._guard = threading.RLock()
         self._num_recorded = 0
@@ -222,8 +227,12 @@ class Function:
         if kwargs or self._input_signature is not None:
             args, kwargs = self._arranged(args, kwargs)
         recording = current()
-        if recording.is_waiting and not recording.depth:
-            execution.run(recording)
+        if not recording.depth:
+            if recording.is_waiting:
+                execution.run(recording)
+            made = self._run_usual(args, kwargs)
+            if made is not _UNUSUAL:
+                return made
         key, arrays = _signature(args, kwargs, not recording.depth)
         if key is None or config.runs_eagerly():
             return self._python_function(*args, **kwargs)
@@ -232,7 +241,37 @@ class Function:
             recorded = self._find(key, args, kwargs)
         if recording.depth:
             return recorded.call_recorded(args, kwargs)
+        self._note_usual(args, kwargs, recorded)
         return recorded.run(arrays)
+
+    def _run_usual(self, args: tuple, kwargs: dict) -> Any:
+        """Run what such arguments were run by last, whatever their types are.
+
+        The program itself refuses arrays of other types, when it is traced for them:
+        so types are not looked at here, which would take as long as all the rest.
+        """
+        key, arrays = _classes_of(args)
+        recorded = self._usual.get(key)
+        if (
+            recorded is None
+            or kwargs
+            or not recorded.watch.is_same()
+            or _switches.checks
+            or _bounds.pending_nodes == 1
+        ):
+            return _UNUSUAL
+        try:
+            return recorded.run(arrays)
+        except StructureError:  # another shape, dtype or setting of JAX
+            self._usual, self._is_various = {}, True
+            return _UNUSUAL
+
+    def _note_usual(self, args: tuple, kwargs: dict, recorded: "_Recorded") -> None:
+        """Remember what runs arguments of these classes, if it was always the same."""
+        key, _ = _classes_of(args)
+        is_various = self._is_various or len(self._usual) >= _MOST_SIGNATURES
+        if key is not None and not kwargs and not is_various:
+            self._usual[key] = recorded
 
     def _arranged(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments by position as far as they go, and as the signature says."""
@@ -404,6 +443,24 @@ class _Recorded:
             found[place] = result
         nested = jax.tree.unflatten(self._tree, found)
         return masking.joined(nested) if self._gives_masks else nested
+
+
+def _classes_of(args: tuple) -> tuple[tuple | None, list[Any]]:
+    """Which arguments are arrays, and the others' values; no key for anything else."""
+    parts, arrays = [], []
+    for value in args:
+        kind = value.__class__
+        if kind is Tensor:
+            value = value._value
+            kind = value.__class__
+        if kind is ArrayClass:
+            arrays.append(value)
+            parts.append(kind)
+        elif kind in _PLAIN:
+            parts.append(freeze(value))
+        else:
+            return None, arrays
+    return tuple(parts), arrays
 
 
 def _signature(args: tuple, kwargs: dict, are_read: bool) -> tuple[Any, Sequence[Any]]:

@@ -19,10 +19,14 @@ from .home import cut_in_trace, put_in_trace
 from .keeping import Demand, Kept, keep
 from .node import Node, Recording, getter
 from .replay import Pullbacks, as_typed, needed, replay, values_taken
-from .signature import SCALAR, TensorType
+from .signature import SCALAR, TensorType, settings
 from .snapshot import Snapshot, cut, where_it_is
 
 _STEADY = 8  # times that numbers came again before they are kept on the device
+
+
+class StructureError(Exception):
+    """A program was given arrays of other types, or under other settings."""
 
 
 class Pack:
@@ -87,6 +91,7 @@ class Program:
     """
 
     __slots__ = (
+        "_body",
         "alone",
         "demand",
         "donated",
@@ -153,6 +158,7 @@ class Program:
         body = _Body(
             nodes=nodes,
             types=types,
+            settings=settings(),
             groups=list(groups),
             spots=spots,
             overwritten=list(overwritten),
@@ -166,8 +172,13 @@ class Program:
             alone=alone,
             shared=shared,
         )
+        self._body = body
         self.how_kept = body.how_kept
         self.run = jax.jit(body.compute, donate_argnums=(0, 1))
+
+    def refuse_others(self) -> None:
+        """From now on refuse arrays of other types, and other settings."""
+        self._body.is_strict = True
 
     def fits(self, layout: Layout) -> bool:
         """Whether arguments that live so can be handed over as they are."""
@@ -184,6 +195,7 @@ class _Body:
     Attributes:
         nodes: The calls that run, in order.
         types: Types of all values, by number.
+        settings: The settings of JAX that it is made under.
         groups, overwritten: Of the homes: overwritten ones first, then those read.
         spots: Group and start of each argument that is cut out of a home.
         arguments: Numbers of all arguments.
@@ -191,10 +203,13 @@ class _Body:
         finals, alone, shared: Numbers of the results: new values of variables that
             live in no home, results with a buffer of their own, and those that share.
         how_kept: How the pullbacks that it keeps are put together, once it is traced.
+        is_strict: Whether arrays of other types are refused. Only what calls a program
+            without having looked at them needs that.
     """
 
     nodes: list[Node]
     types: list[TensorType]
+    settings: tuple
     groups: list[int]
     spots: dict[int, tuple[int, int]]
     overwritten: list[int]
@@ -208,6 +223,7 @@ class _Body:
     alone: list[int]
     shared: list[list[int]]
     how_kept: dict[int, Kept] = dataclasses.field(default_factory=dict)
+    is_strict: bool = False
 
     def compute(
         self,
@@ -242,8 +258,20 @@ class _Body:
     def _arguments(
         self, homes: dict[int, Any], donated: list, kept: list, packed: list
     ) -> dict[int, Any]:
-        """All arguments by number."""
+        """All arguments by number.
+
+        Raises:
+            StructureError: if they are not what the program was made for.
+        """
         types = self.types
+        if self.is_strict and (
+            self.settings != settings()
+            or any(
+                not types[number].is_type_of(argument)
+                for number, argument in zip(self.kept, kept, strict=True)
+            )
+        ):
+            raise StructureError
         values = dict(zip(self.donated, donated, strict=True))
         for number, (group, start) in self.spots.items():
             values[number] = _member(homes[group], start, types[number])

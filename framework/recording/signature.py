@@ -55,6 +55,14 @@ class TensorType:
             size *= length
         return size
 
+    def is_type_of(self, value: Any) -> bool:
+        """Whether a tracer or array has this shape and dtype, as strictly typed."""
+        return (
+            value.shape == self.shape
+            and value.dtype == self.dtype
+            and (self.role == SCALAR or value.weak_type == self.weak_type)
+        )
+
     def as_jax(self) -> jax.ShapeDtypeStruct:
         """The same type in the form that `jax.eval_shape` takes."""
         return jax.ShapeDtypeStruct(self.shape, self.dtype, weak_type=self.weak_type)
