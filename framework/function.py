@@ -458,6 +458,9 @@ def _classes_of(args: tuple) -> tuple[tuple | None, list[Any]]:
             parts.append(kind)
         elif kind in _PLAIN:
             parts.append(freeze(value))
+        elif issubclass(kind, np.ndarray | np.generic):
+            arrays.append(private_array(value))
+            parts.append(ArrayClass)
         else:
             return None, arrays
     return tuple(parts), arrays

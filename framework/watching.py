@@ -251,7 +251,8 @@ class _Walk:
         if len(values) > _LONGEST:
             self._note(Same(values), place)
             return
-        is_counted = isinstance(values, TrackedList | TrackedDict)
+        # What is tracked is counted; what cannot change need not be looked at.
+        is_counted = isinstance(values, TrackedList | TrackedDict | tuple | frozenset)
         if not is_counted:
             self._values(functools.partial(iter, values))
         if issubclass(kind, dict):

@@ -16,6 +16,24 @@ _NARROW = {
     np.dtype("uint64"): np.dtype("uint32"),
     np.dtype("complex128"): np.dtype("complex64"),
 }
+_AS_IS = frozenset(
+    map(
+        np.dtype,
+        [
+            "bool",
+            "int8",
+            "int16",
+            "int32",
+            "uint8",
+            "uint16",
+            "uint32",
+            "float16",
+            "float32",
+            "complex64",
+        ],
+    )
+)
+"""Dtypes that every device has."""
 X64 = "jt.config.enable_x64()"
 
 
@@ -54,6 +72,10 @@ def private_array(value: Any, dtype: Any = None, name: str = "value") -> Any:
         ArgumentTypeError: for objects, strings, dates and the like.
         ArgumentError: for integers that do not fit.
     """
+    kind = value.__class__
+    is_array = kind is np.ndarray or issubclass(kind, np.generic)
+    if is_array and dtype is None and value.dtype in _AS_IS:  # nearly all
+        return np.array(value, order="C")
     wanted = None if dtype is None else device_dtype(dtype)
     if isinstance(value, jax.Array):
         return jnp.array(value, dtype=wanted)
