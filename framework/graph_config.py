@@ -195,8 +195,8 @@ class _Reader:
 
     def value(self, value: Any) -> Any:
         """An argument as it was."""
-        if isinstance(value, list):
-            return [self.value(part) for part in value]
+        if isinstance(value, list | tuple):  # tuples come out of `registry` as such
+            return registry.type_of_sequence(value)(map(self.value, value))
         if not isinstance(value, dict):
             return value
         name = value.get("class_name")

@@ -333,3 +333,12 @@ def test_a_functional_subclass_keeps_its_own_arguments():
     model = Scaled(x, x * 2, name="s")
     assert model.factor == 2.0
     np.testing.assert_allclose(model(X), 2 * X)
+
+
+def test_slices_survive_a_saved_model(tmp_path):
+    x = jt.Input((4,))
+    model = jt.Model(x, x[:, 1:3] * 2.0 + x[..., :1])
+    model.save(tmp_path / "model")
+    values = np.arange(8, dtype="float32").reshape(2, 4)
+    found = jt.load_model(tmp_path / "model")(values)
+    np.testing.assert_array_equal(found, values[:, 1:3] * 2 + values[:, :1])
