@@ -335,3 +335,19 @@ def test_an_object_and_its_programs_are_freed_together():
     del holder
     gc.collect()
     assert weight() is None
+
+
+# C13: a notebook's cell that is run again
+
+
+def test_c13_a_function_that_is_defined_again_is_used():
+    cell = "@jt.function\ndef f(x):\n    return helper(x) * {k}\n"
+    names = {"jt": jt}
+    made = []
+    for k, helper in ((2.0, "x"), (3.0, "x"), (3.0, "x + 1.0")):
+        exec(f"def helper(x):\n    return {helper}", names)
+        exec(cell.format(k=k), names)
+        made.append(float(names["f"](ONE)))
+    exec("def helper(x):\n    return x + 9.0", names)  # only the helper's cell
+    made.append(float(names["f"](ONE)))
+    assert made == [2.0, 3.0, 6.0, 30.0]
