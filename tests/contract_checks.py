@@ -83,23 +83,40 @@ def check_tape(row: Row) -> None:
     """The tape's gradients are those of `jax.grad` of the same computation."""
     if row.kind == "optimizer":
         return _check_steps(row)
-    if "training" in row.call:
-        return None  # TODO: by jt.functionalize
     subject, arrays = Subject(row, "float64"), row.arrays("float64")
     places = row.positions()
+    call, params = _as_pure(subject)
 
-    def pure(moved: list[jax.Array]) -> jax.Array:
+    def pure(moved: list[jax.Array], params: dict[str, jax.Array]) -> jax.Array:
         inputs: list[Any] = list(arrays)
         for place, value in zip(places, moved, strict=True):
             inputs[place] = value
-        outputs = floats(subject(*inputs))
+        outputs = floats(call(params, inputs))
         pairs = zip(outputs, weights(outputs), strict=True)
-        return sum(jnp.sum(part._array() * w) for part, w in pairs)
+        return sum(jnp.sum(part * w) for part, w in pairs)
 
-    expected = jax.jit(jax.grad(pure))([arrays[place] for place in places])
-    for place, found, exact in zip(places, _exact(row)[1], expected, strict=False):
-        _close(f"tape: gradient of input {place}", found, exact)
+    start = [jnp.asarray(arrays[place]) for place in places], params
+    by_input, by_weight = jax.jit(jax.grad(pure, argnums=(0, 1)))(*start)
+    expected = [*by_input, *(by_weight[path] for path in params)]
+    names = [*(f"input {place}" for place in places), *params]
+    for name, mine, exact in zip(names, _exact(row)[1], expected, strict=True):
+        _close(f"tape: gradient of {name}", mine, exact)
     return None
+
+
+def _as_pure(subject: Subject) -> tuple[Callable, dict[str, jax.Array]]:
+    """A call as a pure function of weights and inputs, and the weights."""
+    if subject.row.kind != "layer":
+        return lambda _, inputs: [part._array() for part in subject(*inputs)], {}
+    apply, params = jt.functionalize(subject.thing)
+    paths = {id(v): path for path, v in subject.thing.variables_by_path().items()}
+    trained = [paths[id(variable)] for variable in subject.trained]
+
+    def call(weights: dict[str, jax.Array], inputs: list[Any]) -> list[jax.Array]:
+        args, options = subject.row.arguments_of(inputs)
+        return jax.tree.leaves(apply({**params, **weights}, *args, **options))
+
+    return call, {path: params[path] for path in trained}
 
 
 @in_float64
