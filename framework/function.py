@@ -107,7 +107,12 @@ def function(
     autograph: bool = True,
     jit_compile: bool | None = None,
     reduce_retracing: bool = False,
-    **compatibility: Any,
+    experimental_implements: Any = None,
+    experimental_autograph_options: Any = None,
+    experimental_attributes: Any = None,
+    experimental_relax_shapes: Any = None,
+    experimental_compile: Any = None,
+    experimental_follow_type_hints: Any = None,
 ) -> Any:
     """Record a function's calls once, and run them as one program from then on.
 
@@ -126,7 +131,12 @@ def function(
             function is recorded; branch on values with `jt.cond`, `jt.while_loop`.
         jit_compile: Accepted for compatibility: it is always compiled.
         reduce_retracing: Accepted for compatibility: every shape is a program.
-        **compatibility: TensorFlow's `experimental_...` arguments, accepted.
+        experimental_implements: Accepted for compatibility, as those that follow.
+        experimental_autograph_options: Accepted for compatibility.
+        experimental_attributes: Accepted for compatibility.
+        experimental_relax_shapes: Accepted for compatibility.
+        experimental_compile: Accepted for compatibility.
+        experimental_follow_type_hints: Accepted for compatibility.
 
     Returns:
         A `Function`, which is called like `func`.

@@ -48,7 +48,9 @@ NOT_OPS = {
     **dict.fromkeys(
         ("GradientTape", "Input", "Layer", "Model", "Module", "Sequential"), _TYPES
     ),
-    **dict.fromkeys(("Tensor", "Variable"), _TYPES),
+    **dict.fromkeys(("Function", "Tensor", "TensorSpec", "Variable"), _TYPES),
+    **dict.fromkeys(("clone_model", "functionalize", "load_model"), _TOOLS),
+    "function": "it records the user's functions: tested on its own",
     **dict.fromkeys(("Any", "ArgumentError", "Callable"), _INSIDE),
     **dict.fromkeys(("Op", "TensorLike"), _INSIDE),
     **dict.fromkeys(("binary", "call", "convert"), _INSIDE),

@@ -122,7 +122,7 @@ def test_a_function_that_only_shares_a_name_is_not_written():
     def relu(x):
         return x
 
-    with pytest.raises(ArgumentError, match="'relu'"):
+    with pytest.raises(ArgumentError, match="name 'Custom>relu'"):
         jt.activations.serialize(relu)
 
 
