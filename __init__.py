@@ -52,7 +52,6 @@ from .framework.dtypes import uint64 as uint64
 from .framework.faces import show_under
 from .framework.forward import ForwardAccumulator as ForwardAccumulator
 from .framework.function import Function as Function
-from .framework.function import TensorSpec as TensorSpec
 from .framework.function import function as function
 from .framework.functionalizing import functionalize as functionalize
 from .framework.gradients_check import gradients_check as gradients_check
@@ -212,6 +211,7 @@ from .framework.scattering import IndexedSlices as IndexedSlices
 from .framework.sequential import Sequential as Sequential
 from .framework.sync import sync as sync
 from .framework.tape import GradientTape as GradientTape
+from .framework.tensor_spec import TensorSpec as TensorSpec
 from .framework.unconnected_gradients import (
     UnconnectedGradients as UnconnectedGradients,
 )

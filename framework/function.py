@@ -5,35 +5,34 @@ import inspect
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from types import FunctionType, MethodType
+from types import MethodType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from . import config, masking
-from .captures import Same, snapshot
-from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .arguments import (
+    classes_of,
+    is_input,
+    objects_in,
+    signature_of,
+    type_of_input,
+)
+from .errors import ArgumentError, ArgumentTypeError
 from .recording import execution
 from .recording.arithmetic import IDENTITY
-from .recording.body import Body, body_of, has_tracer, is_handle, settle_homes
+from .recording.body import Body, body_of, is_handle, settle_homes
 from .recording.cache import Cache
-from .recording.ingest import private_array
 from .recording.node import Handle, current
-from .recording.op import ArrayClass
 from .recording.program import StructureError
 from .recording.routine import Routine
 from .recording.signature import (
-    SCALAR,
-    TensorType,
-    freeze,
-    plain_type,
     settings,
-    type_of,
 )
 from .recording.site import user_level
-from .recording.tensor import Tensor, convert
+from .recording.tensor import convert
+from .tensor_spec import TensorSpec
 from .variable import Variable
 from .watching import Watch
 
@@ -41,64 +40,6 @@ _MOST_SIGNATURES = 256
 _MANY_VALUES = 5
 _UNUSUAL = object()
 _bounds, _switches = config.bounds, config.switches
-_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
-
-
-class TensorSpec:
-    """What a Tensor argument must look like, for `input_signature`.
-
-    Args:
-        shape: Axis lengths; `None` for any length. Default: any shape at all.
-        dtype: Element type. Default float32.
-        name: For messages.
-
-    Example:
-        >>> jt.TensorSpec((None, 3))
-        TensorSpec(shape=(None, 3), dtype=float32)
-    """
-
-    def __init__(
-        self,
-        shape: Sequence[int | None] | None = None,
-        dtype: Any = "float32",
-        name: str | None = None,
-    ) -> None:
-        self.shape = None if shape is None else tuple(shape)
-        self.dtype = np.dtype(dtype)
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"TensorSpec(shape={self.shape}, dtype={self.dtype.name})"
-
-    def taken_in(self, value: Any, name: str) -> Tensor:
-        """A value as a Tensor of this kind.
-
-        Raises:
-            ArgumentTypeError: if the dtype differs.
-            ShapeError: if the shape differs.
-        """
-        if isinstance(value, Handle | np.ndarray | jax.Array):
-            tensor = convert(value, name=name)
-        else:
-            tensor = convert(value, self.dtype, name=name)
-        if tensor.dtype != self.dtype:
-            raise ArgumentTypeError(
-                f"`{name}` must have dtype {self.dtype.name}, as `input_signature` "
-                f"says; got {tensor.dtype.name}. Cast it: "
-                f"jt.cast({name}, '{self.dtype.name}')."
-            )
-        if self.shape is not None and not _fits(tensor.shape, self.shape):
-            raise ShapeError(
-                f"`{name}` must have shape {self.shape}, as `input_signature` says; "
-                f"got {tensor.shape}. Reshape it, or write None for what may vary."
-            )
-        return tensor
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(
-        length in (None, given) for given, length in zip(shape, wanted, strict=True)
-    )
 
 
 def function(
@@ -243,7 +184,7 @@ class Function:
             made = self._run_usual(args, kwargs)
             if made is not _UNUSUAL:
                 return made
-        key, arrays = _signature(args, kwargs, not recording.depth)
+        key, arrays = signature_of(args, kwargs, not recording.depth)
         if key is None or config.runs_eagerly():
             return self._python_function(*args, **kwargs)
         recorded = self._latest.get(key)
@@ -260,7 +201,7 @@ class Function:
         The program itself refuses arrays of other types, when it is traced for them:
         so types are not looked at here, which would take as long as all the rest.
         """
-        key, arrays = _classes_of(args)
+        key, arrays = classes_of(args)
         recorded = self._usual.get(key)
         if (
             recorded is None
@@ -278,7 +219,7 @@ class Function:
 
     def _note_usual(self, args: tuple, kwargs: dict, recorded: "_Recorded") -> None:
         """Remember what runs arguments of these classes, if it was always the same."""
-        key, _ = _classes_of(args)
+        key, _ = classes_of(args)
         is_various = self._is_various or len(self._usual) >= _MOST_SIGNATURES
         if key is not None and not kwargs and not is_various:
             self._usual[key] = recorded
@@ -306,7 +247,7 @@ class Function:
     def _find(self, key: tuple, args: tuple, kwargs: dict) -> "_Recorded":
         """What was recorded for these arguments as things stand, or is now."""
         with self._guard:
-            roots = [self._python_function, *_objects_in(args, kwargs)]
+            roots = [self._python_function, *objects_in(args, kwargs)]
             watch = Watch(roots)
             recorded = self._known.get((key, settings(), watch.key))
             if recorded is not None:
@@ -335,7 +276,7 @@ class Function:
             if Variable.made == made:
                 self._warn_of_changes(watch)
                 return recorded
-            watch = Watch([self._python_function, *_objects_in(args, kwargs)])
+            watch = Watch([self._python_function, *objects_in(args, kwargs)])
         raise ArgumentError(
             f"{self.__name__}() makes {Variable.made - made} variables whenever it is "
             "called; a function that is recorded once may only make them the first "
@@ -346,8 +287,8 @@ class Function:
         self._num_recorded += 1
         given = masking.parted((args, kwargs))
         leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
-        places = [n for n, leaf in enumerate(leaves) if _is_input(leaf)]
-        kinds = [_type_of_input(leaves[n]) for n in places]
+        places = [n for n, leaf in enumerate(leaves) if is_input(leaf)]
+        kinds = [type_of_input(leaves[n]) for n in places]
         with body_of(self.__name__) as body:
             body.is_kept = True
             body.what = f"{self.__name__}(), decorated with @jt.function,"
@@ -439,7 +380,7 @@ class _Recorded:
         """The results, as one call of what is being recorded."""
         given = masking.parted((args, kwargs)) if self._takes_masks else (args, kwargs)
         leaves = jax.tree.leaves(given, is_leaf=is_handle)
-        inputs = [convert(leaf) for leaf in leaves if _is_input(leaf)]
+        inputs = [convert(leaf) for leaf in leaves if is_input(leaf)]
         routine = self._routine
         settle_homes(routine.captured)
         outputs = execution.call(routine.op, [*inputs, *routine.captured])
@@ -453,119 +394,6 @@ class _Recorded:
             found[place] = result
         nested = jax.tree.unflatten(self._tree, found)
         return masking.joined(nested) if self._gives_masks else nested
-
-
-def _classes_of(args: tuple) -> tuple[tuple | None, list[Any]]:
-    """Which arguments are arrays, and the others' values; no key for anything else."""
-    parts, arrays = [], []
-    for value in args:
-        kind = value.__class__
-        if kind is Tensor:
-            value = value._value
-            kind = value.__class__
-        if kind is ArrayClass:
-            arrays.append(value)
-            parts.append(kind)
-        elif kind in _PLAIN:
-            parts.append(freeze(value))
-        elif issubclass(kind, np.ndarray | np.generic):
-            arrays.append(private_array(value))
-            parts.append(ArrayClass)
-        else:
-            return None, arrays
-    return tuple(parts), arrays
-
-
-def _signature(args: tuple, kwargs: dict, are_read: bool) -> tuple[Any, Sequence[Any]]:
-    """What tells the program, and the arrays to give it; no key inside a trace.
-
-    Args:
-        args: The arguments.
-        kwargs: Those by keyword.
-        are_read: Whether the arrays are needed, for which pending ones are computed.
-    """
-    parts: list[Any] = []
-    arrays: list[Any] = []
-    for value in args:
-        kind = value.__class__
-        if kind is Tensor:
-            array = value._value
-            if array.__class__ is not ArrayClass:
-                if _is_tracer(array):
-                    return None, ()
-                array = _array_of(value) if are_read else None
-            arrays.append(array)
-            parts.append(plain_type(value._type))
-        elif kind is ArrayClass or issubclass(kind, np.ndarray | np.generic):
-            array = value if kind is ArrayClass else private_array(value)
-            arrays.append(array)
-            parts.append(type_of(array))
-        elif kind in _PLAIN:
-            parts.append(freeze(value))
-        else:
-            return _signature_of_any(args, kwargs, are_read)
-    if kwargs:
-        return _signature_of_any(args, kwargs, are_read)
-    return tuple(parts), arrays
-
-
-def _signature_of_any(
-    args: tuple, kwargs: dict, are_read: bool
-) -> tuple[Any, Sequence[Any]]:
-    """The same for nested structures, objects and functions."""
-    given = masking.parted((args, kwargs))
-    leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
-    if has_tracer(leaves):
-        return None, ()
-    parts, arrays = [tree], []
-    for leaf in leaves:
-        if _is_input(leaf):
-            arrays.append(_array_of(leaf) if are_read else None)
-            parts.append(_type_of_input(leaf))
-        elif leaf.__class__ in _PLAIN:
-            parts.append(freeze(leaf))
-        elif isinstance(leaf, Variable):
-            parts.append((Same(leaf), leaf._type))
-        elif isinstance(leaf, FunctionType):
-            parts.append(snapshot(leaf))
-        else:
-            parts.append(Same(leaf))
-    return tuple(parts), arrays
-
-
-def _is_input(leaf: Any) -> bool:
-    """Whether an argument is handed to the program; all others are structure."""
-    is_array = isinstance(leaf, Handle | jax.Array | np.ndarray | np.generic)
-    return is_array and not isinstance(leaf, Variable)
-
-
-def _array_of(value: Any) -> Any:
-    """An argument as an array that nobody will change."""
-    if not isinstance(value, Handle):
-        return private_array(value) if not isinstance(value, jax.Array) else value
-    array = value._array()
-    if value._type.role == SCALAR:  # a Python number, weakly typed or not
-        return jnp.asarray(array, None if value._type.weak_type else value._type.dtype)
-    return array
-
-
-def _type_of_input(value: Any) -> TensorType:
-    """The type of the stand-in for an argument."""
-    if isinstance(value, Handle):
-        return plain_type(value._type)
-    return type_of(value if isinstance(value, jax.Array) else private_array(value))
-
-
-def _is_tracer(array: Any) -> bool:
-    return isinstance(array, jax.Array) and array.__class__ is not ArrayClass
-
-
-def _objects_in(args: tuple, kwargs: dict) -> list[Any]:
-    """The arguments that a function may use attributes of."""
-    leaves = jax.tree.leaves((args, kwargs), is_leaf=is_handle)
-    return [
-        leaf for leaf in leaves if not _is_input(leaf) and leaf.__class__ not in _PLAIN
-    ]
 
 
 def _is_result(value: Any) -> bool:

@@ -59,7 +59,7 @@ ORDER = {
         ("activations",),
         ("elementwise_losses",),
         ("module",),
-        ("watching",),
+        ("watching", "arguments", "tensor_spec"),
         ("function",),
         ("configs", "symbolic"),
         ("layer", "functional"),
