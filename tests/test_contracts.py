@@ -73,6 +73,7 @@ def test_the_tape_s_gradients_are_those_of_jax_grad(row):
     checks.check_tape(row)
 
 
+@pytest.mark.slow  # what the op's own rule gives is in the tables of ops
 @differentiable
 def test_gradients_match_finite_differences(row):
     checks.check_derivative(row)

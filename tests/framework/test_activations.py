@@ -47,6 +47,7 @@ def test_every_name_has_a_golden():
     assert {case["name"] for case in CASES} == set(NAMES)
 
 
+@pytest.mark.slow
 def test_derivatives_match_finite_differences():
     def all_activations(x):  # in one program, which takes a tenth of the time
         ops = [op for op in vars(module).values() if isinstance(op, Op)]

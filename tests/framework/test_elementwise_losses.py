@@ -109,6 +109,7 @@ def test_formula_is_the_textbook_s(formula, inputs, options, expected, tolerance
     np.testing.assert_allclose(values, expected, rtol=tolerance("float64"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("formula", "inputs", "options", "expected"), EXPECTED)
 def test_derivatives_match_finite_differences(formula, inputs, options, expected):
     y_true, y_pred, *numbers = inputs

@@ -165,6 +165,7 @@ def test_a_lambda_per_step_is_right_every_time_and_compiles_nothing():
         np.testing.assert_array_equal(lifted(x), X * rate)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:jt.op", "ignore:`captured")
 def test_lambdas_that_were_lifted_are_let_go(monkeypatch):
     monkeypatch.setattr(lifting, "_PLANS", 4)

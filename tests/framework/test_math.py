@@ -87,6 +87,7 @@ def test_every_function_is_documented():
     assert [f.__name__ for f in public if not f.__doc__] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [

@@ -113,6 +113,7 @@ def test_narrow_floats_stay(function, dtype):
     assert function(jt.cast([0.5, -0.5], dtype)).dtype == dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [

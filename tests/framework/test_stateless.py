@@ -40,6 +40,7 @@ def test_seeds_are_data():
 
 
 # Mean and variance of the distributions; the error of a mean of n draws is sqrt(v / n).
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draw", "mean", "variance"),
     [

@@ -151,6 +151,7 @@ def test_c5_a_lambda_made_in_a_loop_is_right_every_time(count):
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:jt.op.. has lifted")
 @pytest.mark.filterwarnings("ignore:`captured")
 def test_c5_freed_functions_whose_id_comes_again_are_told_apart():

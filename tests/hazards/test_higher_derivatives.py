@@ -120,6 +120,7 @@ def assert_each_is_the_quotient_of_the_one_before(op):
     np.testing.assert_allclose(at[0][1:], quotient[:-1], atol=TOLERANCE * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERYDAY)
 def test_b10_derivatives_to_the_third_order(name):
     assert_each_is_the_quotient_of_the_one_before(EVERYDAY[name])

@@ -200,6 +200,7 @@ def cut_step():
     return step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "steps"),
     [

@@ -72,6 +72,7 @@ def forms_of(how, batch):
             yield functools.partial(lowering._convolve, how=how, forms=(form, form))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_form_gives_the_numbers_of_lax(case):
     shape, window, strides, padding, dilations, data_format = case

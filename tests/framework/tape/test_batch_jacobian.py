@@ -74,6 +74,7 @@ def test_targets_and_sources_of_more_axes():
     assert_close(found, expected)
 
 
+@pytest.mark.slow
 def test_batch_jacobian_of_a_jacobian():
     """test_nested_jacobian: of sum_i x_i^3, diag(6 x)"""
     x = jt.constant(X)

@@ -493,6 +493,7 @@ def test_nothing_is_kept_of_what_nobody_holds():
     assert primal() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["jacobian", "batch_jacobian", "hessian", "hvp"])
 def test_a_spent_tape_keeps_nothing(method):
     options = (W,) if method == "hvp" else ()

@@ -48,6 +48,7 @@ def test_hvp_of_a_function():
         assert_close(tape.hvp(y, x, V), HESSIAN @ V)
 
 
+@pytest.mark.slow
 def test_blocks_of_several_sources():
     def plain(w, x, b):
         return jnp.sum(jnp.tanh(x @ w) ** 2) + b**3
