@@ -142,7 +142,7 @@ def _forms(shape: tuple, window_shape: tuple, how: Windows) -> tuple[_Form, _For
 
 def _divisor(batch: int, most: int) -> int:
     """The largest divisor of the batch up to a number; 0 if there is none near it."""
-    most = min(batch, most)
+    most = max(0, min(batch, most))
     return max(
         (n for n in range(most // 4, most + 1) if n and not batch % n), default=0
     )
