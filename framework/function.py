@@ -138,6 +138,7 @@ class Function:
         self._guard = threading.RLock()
         self._num_recorded = 0
         self._numbers: dict[tuple, set] = {}
+        self._of_slots: dict[str, Function] = {}
 
     @property
     def python_function(self) -> Callable:
@@ -153,16 +154,20 @@ class Function:
         if instance is None:
             return self
         attributes = getattr(instance, "__dict__", None)
-        name = f"_kept_function_{self.__name__}"
-        bound = None if attributes is None else attributes.get(name)
-        if bound is None or bound._owner is not instance or bound._is_not_of(self):
+        name = f"_kept_function_{self.__qualname__}"  # a base may have its own
+        if attributes is None:  # an object of slots: its programs stay here
+            attributes, name = self._of_slots, f"{id(instance)}"
+        bound = attributes.get(name)
+        if (
+            bound is None
+            or bound._owner is not instance
+            or bound._unbound is not self._unbound
+        ):
             bound = Function(self._unbound, self._input_signature, instance)
-            if attributes is not None:
-                attributes[name] = bound
+            if len(self._of_slots) >= _MOST_SIGNATURES:
+                self._of_slots.clear()
+            attributes[name] = bound
         return bound
-
-    def _is_not_of(self, other: "Function") -> bool:
-        return self._unbound is not other._unbound
 
     def __deepcopy__(self, memo: dict) -> "Function | None":
         return self if self._owner is None else None  # the copy makes its own
@@ -212,10 +217,11 @@ class Function:
         ):
             return _UNUSUAL
         try:
-            return recorded.run(arrays)
+            made = recorded.routine.run_directly(arrays)
         except StructureError:  # another shape, dtype or setting of JAX
             self._usual, self._is_various = {}, True
             return _UNUSUAL
+        return _UNUSUAL if made is None else recorded.nested(made)
 
     def _note_usual(self, args: tuple, kwargs: dict, recorded: "_Recorded") -> None:
         """Remember what runs arguments of these classes, if it was always the same."""
@@ -324,6 +330,8 @@ class Function:
             return
         rest = tuple(type(p) if _is_frozen_number(p) else p for p in key)
         values = self._numbers.setdefault(rest, set())
+        if len(values) == _MANY_VALUES:  # it has been said
+            return
         values.add(numbers)
         if len(values) == _MANY_VALUES:
             warnings.warn(
@@ -338,6 +346,7 @@ class _Recorded:
     """One signature of a function: what it computes, and how its results nest.
 
     Attributes:
+        routine: What it computes.
         watch: What it stands on.
     """
 
@@ -350,7 +359,7 @@ class _Recorded:
         masked: tuple[bool, bool],
         body: Body,
     ) -> None:
-        self._routine = routine
+        self.routine = routine
         self._tree = tree
         self._is_single = len(found) == 1 and jax.tree.structure(0) == tree
         fixed = dict(enumerate(found))
@@ -374,19 +383,20 @@ class _Recorded:
 
     def run(self, arrays: Sequence[Any]) -> Any:
         """The results, by the program."""
-        return self._nested(self._routine.run(arrays))
+        return self.nested(self.routine.run(arrays))
 
     def call_recorded(self, args: tuple, kwargs: dict) -> Any:
         """The results, as one call of what is being recorded."""
         given = masking.parted((args, kwargs)) if self._takes_masks else (args, kwargs)
         leaves = jax.tree.leaves(given, is_leaf=is_handle)
         inputs = [convert(leaf) for leaf in leaves if is_input(leaf)]
-        routine = self._routine
+        routine = self.routine
         settle_homes(routine.captured)
         outputs = execution.call(routine.op, [*inputs, *routine.captured])
-        return self._nested(routine.finish(outputs))
+        return self.nested(routine.finish(outputs))
 
-    def _nested(self, results: Sequence[Any]) -> Any:
+    def nested(self, results: Sequence[Any]) -> Any:
+        """The results as the function returned them."""
         if self._is_single and self._places:
             return results[0]
         found = self._found.copy()

@@ -12,7 +12,14 @@ import itertools
 import operator
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import jax
@@ -92,7 +99,10 @@ class Watch:
         if self._changes != (Attributes.changes, Trainability.changes):
             return False
         values = itertools.chain.from_iterable(map(operator.call, self._views))
-        if self._ids != [*map(id, values)]:
+        try:
+            if self._ids != [*map(id, values)]:
+                return False
+        except ValueError:  # a variable around the function was deleted
             return False
         return not self._arrays or all(
             array.tobytes() == contents for array, contents in self._arrays
@@ -114,6 +124,11 @@ class Watch:
 
 
 _contents = operator.attrgetter("cell_contents")
+
+
+def _getter_of(value: Any) -> Callable[[str], Any]:
+    """Reads the slots of an object by name."""
+    return lambda name: getattr(value, name, None)
 
 
 def _has_value(cell: CellType) -> bool:
@@ -303,16 +318,20 @@ class _Walk:
         kind = value.__class__
         self._note(Same(value), place)
         yield kind, ""
-        attributes = getattr(value, "__dict__", None)
-        if attributes is None:
-            return
+        attributes = getattr(value, "__dict__", {})
         if _is_users(kind.__module__):  # an attribute may also stand in the class
             names = [n for n in self._by if n in attributes or hasattr(kind, n)]
         else:
             names = [n for n in attributes if not n.startswith("_")]
-        yield from self._named(
-            attributes, sorted(names), lambda n: f"attribute `{n}` of a {kind.__name__}"
-        )
+        names.sort()
+        owner = f"of a {kind.__name__}"
+        yield from self._named(attributes, names, lambda n: f"attribute `{n}` {owner}")
+        slots = [
+            n for n in names if isinstance(getattr(kind, n, None), MemberDescriptorType)
+        ]
+        values = self._values(functools.partial(map, _getter_of(value), slots))
+        for name, part in zip(slots, values, strict=True):
+            yield part, f"attribute `{name}` {owner}"
 
     def _stored_at(self, place: str) -> str:
         """A place with the line that stores there."""

@@ -70,19 +70,22 @@ class Routine:
     def run(self, arrays: Sequence[Any]) -> list[Handle]:
         """The results; what it assigns is replaced, all of it or nothing.
 
+        Args:
+            arrays: Of the types that it was made for, under the settings of JAX too.
+        """
+        made = self.run_directly(arrays)
+        return self._run_as_recording(arrays) if made is None else made
+
+    def run_directly(self, arrays: Sequence[Any]) -> list[Handle] | None:
+        """The results by the program that is there; `None` if there is none.
+
         Raises:
             StructureError: if the arrays or the settings are not as it was made for.
         """
         direct = self._direct
-        if (
-            direct is not None
-            and direct.moves == Home.moves
-            and not config.switches.safe_steps
-        ):
-            made = direct.run(arrays)
-            if made is not None:
-                return made
-        return self._run_as_recording(arrays)
+        if direct is None or direct.moves != Home.moves or config.switches.safe_steps:
+            return None
+        return direct.run(arrays)
 
     def _run_as_recording(self, arrays: Sequence[Any]) -> list[Handle]:
         recording, handles = self._recording(arrays)

@@ -240,6 +240,60 @@ def test_an_attribute_it_does_not_use_makes_no_new_program():
     assert count(scale.__call__) == 1
 
 
+def test_methods_of_a_base_and_of_a_class_have_programs_of_their_own():
+    class Base:
+        @jt.function
+        def step(self, x):
+            return x + 1.0
+
+    class Derived(Base):
+        @jt.function
+        def step(self, x):
+            return super().step(x) * 2.0
+
+    derived = Derived()
+    assert [float(derived.step(ONE)) for _ in range(3)] == [4.0] * 3
+    assert float(super(Derived, derived).step(ONE)) == 2.0
+    assert count(derived.step) == 1
+    assert count(super(Derived, derived).step) == 1
+
+
+def test_an_object_of_slots_is_watched_and_keeps_its_programs():
+    class Slotted:
+        __slots__ = ("rate",)
+
+        @jt.function
+        def scaled(self, x):
+            return x * self.rate
+
+    slotted = Slotted()
+    slotted.rate = 2.0
+    assert [float(slotted.scaled(ONE)) for _ in range(3)] == [2.0] * 3
+    assert count(slotted.scaled) == 1
+    slotted.rate = 3.0
+    assert float(slotted.scaled(ONE)) == 3.0
+
+
+def test_a_variable_around_it_that_was_deleted_is_an_error():
+    rate = 2.0
+    f = jt.function(lambda x: x * rate)  # noqa: F821
+    f(ONE)
+    del rate
+    with pytest.raises(NameError, match="rate"):
+        f(ONE)
+
+
+@pytest.mark.parametrize("mode", ["auto", "op_by_op"])
+def test_another_shape_is_noticed_without_a_program_too(mode):
+    f = jt.function(lambda x: jt.reduce_sum(x) + x.shape[0])
+    jt.config.execution(mode)
+    try:
+        found = [float(f(jt.ones((n,)))) for n in (3, 3, 4, 3, 4)]
+    finally:
+        jt.config.execution("auto")
+    assert found == [6.0, 6.0, 8.0, 6.0, 8.0]
+
+
 def test_copies_of_an_object_have_state_of_their_own():
     scale = Scale()
     scale.add(ONE)

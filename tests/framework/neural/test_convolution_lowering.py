@@ -34,7 +34,6 @@ MORE_CASES = [  # every padding with every stride, and dilations
     ((4, 3, 9), (2, 3, 2), 1, ((0, 0), (0, 0), (3, 0)), 3, "NCW"),
     ((2, 4, 4, 4, 2), (2, 3, 2, 2, 3), 1, "SAME", 1, "NDHWC"),
 ]
-CASES += [pytest.param(case, marks=pytest.mark.slow) for case in MORE_CASES]
 FORMS = [  # patches, products for each place of the window; at once, two at a time
     lowering._Form(4),
     lowering._Form(2),
@@ -76,7 +75,7 @@ def forms_of(how, batch):
 LONGER = ((4, 2, 2, 3), (5, 4, 3, 2), 1, "SAME", 1, "NHWC")
 EVERY_CASE = [
     pytest.param(case, marks=[pytest.mark.slow] * (case != LONGER), id=str(case))
-    for case in CASES
+    for case in [*CASES, *MORE_CASES]
 ]
 
 
