@@ -1,0 +1,1 @@
+"""Training: metrics, data, callbacks, and what makes a model learn."""
