@@ -21,6 +21,7 @@ _NAMESPACES = (
     "initializers",
     "linalg",
     "math",
+    "metrics",
     "nn",
     "numpy",
     "random",
@@ -31,6 +32,7 @@ _KERAS = (
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "optimizers",
     "regularizers",
 )
