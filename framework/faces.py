@@ -14,6 +14,7 @@ from . import registry, saving
 _NAMESPACES = (
     "activations",
     "applications",
+    "callbacks",
     "config",
     "debug",
     "debugging",
@@ -29,6 +30,7 @@ _NAMESPACES = (
 _KERAS = (
     "activations",
     "applications",
+    "callbacks",
     "initializers",
     "layers",
     "losses",

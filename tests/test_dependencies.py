@@ -79,6 +79,13 @@ ORDER = {
         ("saved_model",),
         ("weights",),
     ),
+    "framework.training": (("callbacks", "metrics", "data"), ("trainer",)),
+    "framework.training.callbacks": (
+        ("callback", "console"),
+        ("monitoring", "history"),
+        ("early_stopping", "lambda_callback"),
+        ("callback_list",),
+    ),
     "framework.ops": (
         ("conversion",),
         ("elementwise", "reductions", "shaping", "joining", "creation", "indexing"),

@@ -1,0 +1,64 @@
+"""History: losses and metrics of each epoch, as `fit` returns them."""
+
+from typing import Any
+
+from .callback import Callback, Logs
+
+
+class History(Callback):
+    """What each epoch came to, as plain Python floats; `fit` returns one.
+
+    It is also `model.history` from the beginning of the training on, so that it is
+    there after an interruption too.
+
+    Attributes:
+        history: A list for each quantity, in the order of the epochs.
+        epoch: The numbers of the epochs, from 0.
+
+    Example:
+        >>> history = History()
+        >>> history.on_train_begin()
+        >>> history.on_epoch_end(0, {"loss": np.float32(0.5), "val_loss": 0.75})
+        >>> history.history
+        {'loss': [0.5], 'val_loss': [0.75]}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def set_model(self, model: Any) -> None:
+        """Become the model's history."""
+        super().set_model(model)
+        if model is not None:
+            model.history = self
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Count epochs anew; quantities are added to what is there, as in Keras."""
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Add what the epoch came to."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(_plain(value))
+
+    def __repr__(self) -> str:
+        last = ", ".join(
+            f"{name}: {values[-1]:.4g}" if isinstance(values[-1], float) else name
+            for name, values in self.history.items()
+        )
+        count = len(self.epoch)
+        return f"<History of {count} epoch{'s' * (count != 1)}; {last or 'empty'}>"
+
+
+def _plain(value: Any) -> Any:
+    """A number as a float, an array as a list, anything else as it is."""
+    if isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        as_list = getattr(value, "numpy", lambda: value)()
+        return as_list.tolist() if hasattr(as_list, "tolist") else value
