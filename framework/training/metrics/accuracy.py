@@ -43,13 +43,21 @@ def _binary_accuracy(
     return y_true == (wide > threshold).astype(y_true.dtype)
 
 
-def _categorical_accuracy(y_true: jax.Array, y_pred: jax.Array) -> jax.Array:
+def one_hot_shapes(y_true: jax.Array, y_pred: jax.Array, name: str) -> None:
+    """Refuse targets that are not as many as the predictions.
+
+    Raises:
+        ShapeError: naming both shapes.
+    """
     if y_true.shape != y_pred.shape or not y_pred.ndim:
         raise ShapeError(
-            "categorical_accuracy expected one-hot `y_true` of the shape of `y_pred`; "
-            f"got {y_true.shape} and {y_pred.shape}. For class numbers take "
-            "SparseCategoricalAccuracy."
+            f"{name} expected one-hot `y_true` of the shape of `y_pred`; got "
+            f"{y_true.shape} and {y_pred.shape}. For class numbers use sparse_{name}."
         )
+
+
+def _categorical_accuracy(y_true: jax.Array, y_pred: jax.Array) -> jax.Array:
+    one_hot_shapes(y_true, y_pred, "categorical_accuracy")
     return jnp.argmax(y_true, -1) == jnp.argmax(y_pred, -1)
 
 

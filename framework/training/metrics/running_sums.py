@@ -25,7 +25,8 @@ class RunningSums(Metric):
 
     def __init__(self, name: str | None, dtype: Any) -> None:
         super().__init__(name, dtype)
-        self._result_options = {"dtype": self._dtype}
+        self._result_options: dict[str, Any] = {"dtype": self._dtype}
+        self._result_frozen: tuple = (self._dtype,)
 
     def _add_sums(self, shape: Sequence[int]) -> None:
         """Make the sums, of this shape, in at least float32."""
@@ -65,7 +66,9 @@ class RunningSums(Metric):
 
     def result(self) -> Tensor:
         """What all batches since the last reset come to."""
-        return call(self._result, (self._sums,), self._result_options, (self._dtype,))
+        return call(
+            self._result, (self._sums,), self._result_options, self._result_frozen
+        )
 
     def merge_state(self, metrics: Iterable[Metric]) -> None:
         """Take in what other metrics of this kind have been shown; see `Metric`."""

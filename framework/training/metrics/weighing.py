@@ -52,6 +52,13 @@ def weighed(values: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]
     return terms, jnp.broadcast_to(weight, values.shape[: weight.ndim])
 
 
+def weights_for(values: jax.Array, weight: jax.Array) -> jax.Array:
+    """Weights in the shape of the values."""
+    if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    return _fitted(weight, values.shape)
+
+
 def per_sample(terms: jax.Array) -> jax.Array:
     """Terms whose sum is that of the means of the samples."""
     size = math.prod(terms.shape[1:])
