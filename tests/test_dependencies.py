@@ -80,9 +80,11 @@ ORDER = {
         ("weights",),
     ),
     "framework.training.callbacks": (
-        ("callback", "console"),
-        ("monitoring", "history"),
-        ("early_stopping", "lambda_callback"),
+        ("callback", "console", "wording"),
+        ("monitoring", "learning_rates"),
+        ("early_stopping", "model_checkpoint", "reduce_lr_on_plateau"),
+        ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),
+        ("history", "progress_bar", "csv_logger", "tensorboard"),
         ("callback_list",),
     ),
     "framework.training": (

@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import ArgumentTypeError
 from .callback import Callback, Logs, overrides
 from .history import History
+from .progress_bar import ProgressBar
 
 _STEP_HOOKS = (
     *("on_batch_begin", "on_batch_end"),
@@ -26,6 +27,7 @@ class CallbackList:
         params: What they get as `params`.
         add_history: Whether to put a `History` at the end if there is none, where it
             sees what the others change in `logs`. Default false, as in Keras.
+        add_progbar: The same for a `ProgressBar`. Default false, as in Keras.
         **further: More entries of `params`, as Keras takes them.
 
     Attributes:
@@ -51,12 +53,15 @@ class CallbackList:
         model: Any = None,
         params: dict[str, Any] | None = None,
         add_history: bool = False,
+        add_progbar: bool = False,
         **further: Any,
     ) -> None:
         self.model, self.params = model, {**(params or {}), **further}
         self.callbacks = list(_flattened(callbacks))
         if add_history and not any(isinstance(c, History) for c in self.callbacks):
             self.callbacks.append(History())
+        if add_progbar and not any(isinstance(c, ProgressBar) for c in self.callbacks):
+            self.callbacks.append(ProgressBar())
         self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
         self.steps_before = 0
         self._steps_seen = 0

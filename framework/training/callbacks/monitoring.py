@@ -60,8 +60,8 @@ class Monitor(Callback):
             )
         return self._rises
 
-    def _read(self, logs: Logs | None) -> float | None:
-        """The quantity as a float; a warning and `None` where it is missing."""
+    def _read(self, logs: Logs | None, otherwise: str = "does nothing") -> float | None:
+        """The quantity as a float; where it is missing, `None` and a warning once."""
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is not None:
@@ -73,7 +73,7 @@ class Monitor(Callback):
             hint = f" Did you mean {close[0]!r}?" if close else ""
             warnings.warn(
                 f"{type(self).__name__} monitors {self.monitor!r}, which is not "
-                f"available, so it does nothing. Available: {', '.join(known)}.{hint}",
+                f"available, so it {otherwise}. Available: {', '.join(known)}.{hint}",
                 stacklevel=user_level(),
             )
         return None
