@@ -81,7 +81,7 @@ ORDER = {
     ),
     "framework.training": (("callbacks", "metrics", "data"), ("trainer",)),
     "framework.training.callbacks": (
-        ("callback", "console", "wording"),
+        ("callback", "console", "wording", "curves"),
         ("monitoring", "learning_rates"),
         ("early_stopping", "model_checkpoint", "reduce_lr_on_plateau"),
         ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),
