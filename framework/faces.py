@@ -22,6 +22,7 @@ _NAMESPACES = (
     "initializers",
     "linalg",
     "math",
+    "metrics",
     "nn",
     "numpy",
     "random",
@@ -33,6 +34,7 @@ _KERAS = (
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "optimizers",
     "regularizers",
 )

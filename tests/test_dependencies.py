@@ -54,7 +54,7 @@ ORDER = {
             "debugging",
         ),
         ("turns",),
-        ("looping", "scanning", "mapping"),
+        ("looping", "scanning", "mapping", "repeating"),
         ("initializers",),
         ("activations",),
         ("elementwise_losses",),
@@ -79,7 +79,6 @@ ORDER = {
         ("saved_model",),
         ("weights",),
     ),
-    "framework.training": (("callbacks", "metrics", "data"), ("trainer",)),
     "framework.training.callbacks": (
         ("callback", "console", "wording", "curves"),
         ("monitoring", "learning_rates"),
@@ -87,6 +86,15 @@ ORDER = {
         ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),
         ("history", "progress_bar", "csv_logger", "tensorboard"),
         ("callback_list",),
+    ),
+    "framework.training": (
+        ("metrics", "data", "callbacks"),
+        ("outputs", "programs"),
+        ("objective", "measures"),
+        ("compiled", "padding", "feeds"),
+        ("running", "predicting"),
+        ("fitting",),
+        ("trainer",),
     ),
     "framework.ops": (
         ("conversion",),
