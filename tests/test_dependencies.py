@@ -69,6 +69,8 @@ ORDER = {
         ("model",),
         ("sequential",),
         ("cloning", "functionalizing"),
+        ("diagram",),
+        ("plotting",),
         ("debug",),
         ("faces",),
     ),

@@ -33,15 +33,14 @@ class History(Callback):
         self.epoch: list[int] = []
         self._places: dict[str, list[int]] = {}
 
-    def set_model(self, model: Any) -> None:
-        """Become the model's history."""
-        super().set_model(model)
-        if model is not None:
-            model.history = self
-
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Count epochs anew; quantities are added to what is there, as in Keras."""
+        """Become the model's history; quantities are added to what is there.
+
+        Epochs are listed anew, as in Keras.
+        """
         self.epoch = []
+        if self.model is not None:
+            self.model.history = self
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add what the epoch came to."""
