@@ -69,6 +69,8 @@ ORDER = {
         ("model",),
         ("sequential",),
         ("cloning", "functionalizing"),
+        ("diagram",),
+        ("plotting",),
         ("debug",),
         ("faces",),
     ),
@@ -80,7 +82,7 @@ ORDER = {
         ("weights",),
     ),
     "framework.training.callbacks": (
-        ("callback", "console", "wording"),
+        ("callback", "console", "wording", "curves"),
         ("monitoring", "learning_rates"),
         ("early_stopping", "model_checkpoint", "reduce_lr_on_plateau"),
         ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),

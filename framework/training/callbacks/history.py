@@ -1,7 +1,11 @@
 """History: losses and metrics of each epoch, as `fit` returns them."""
 
+import itertools
+import os
+from collections.abc import Sequence
 from typing import Any
 
+from . import curves
 from .callback import Callback, Logs
 
 
@@ -27,22 +31,62 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
-
-    def set_model(self, model: Any) -> None:
-        """Become the model's history."""
-        super().set_model(model)
-        if model is not None:
-            model.history = self
+        self._places: dict[str, list[int]] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Count epochs anew; quantities are added to what is there, as in Keras."""
+        """Become the model's history; quantities are added to what is there.
+
+        Epochs are listed anew, as in Keras.
+        """
         self.epoch = []
+        if self.model is not None:
+            self.model.history = self
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add what the epoch came to."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(_plain(value))
+            self._places.setdefault(name, []).append(epoch + 1)
+
+    def plot(
+        self,
+        names: Sequence[str] | None = None,
+        to_file: str | os.PathLike | None = None,
+    ) -> list[Any]:
+        """Draw the curves: a panel for each quantity, its validation in the same.
+
+        Needs `pip install "jaxtape[plot]"`. In a script, `matplotlib.pyplot.show()`
+        opens the window.
+
+        Args:
+            names: Quantities to draw. Default all.
+            to_file: Where to save the picture; its ending says the format.
+
+        Returns:
+            The axes of matplotlib; the figure is `axes[0].figure`.
+
+        Raises:
+            ArgumentError: for an unknown quantity, or if there is nothing to draw.
+            MissingPackageError: without matplotlib.
+        """
+        return curves.plot(
+            {
+                name: (self._epochs_of(name), values)
+                for name, values in self.history.items()
+                if all(isinstance(value, int | float) for value in values)
+            },
+            names,
+            to_file,
+        )
+
+    def _epochs_of(self, name: str) -> Sequence[int]:
+        """The epochs of a quantity's values, from 1 as they are printed."""
+        places = self._places.get(name, [])
+        count = len(self.history[name])
+        is_rising = all(a < b for a, b in itertools.pairwise(places))
+        # Of several trainings, or of a training that was resumed, values are counted.
+        return places if is_rising and len(places) == count else range(1, count + 1)
 
     def __repr__(self) -> str:
         last = ", ".join(
