@@ -78,7 +78,7 @@ ORDER = {
         ("disk", "strict_json"),
         ("tensor_file", "document"),
         ("matching", "state", "directory"),
-        ("saved_model",),
+        ("saved_model", "checkpoint"),
         ("weights",),
     ),
     "framework.training.callbacks": (
@@ -93,7 +93,7 @@ ORDER = {
         ("metrics", "data", "callbacks"),
         ("outputs", "programs"),
         ("objective", "measures"),
-        ("compiled", "padding", "feeds"),
+        ("compiled", "padding", "feeds", "position"),
         ("running", "predicting"),
         ("fitting",),
         ("trainer",),

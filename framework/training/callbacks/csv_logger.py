@@ -31,6 +31,8 @@ class CSVLogger(Callback):
         >>> logger = CSVLogger("training.csv")
     """
 
+    state_names = ("keys", "_size")
+
     def __init__(
         self, filename: str | os.PathLike, separator: str = ",", append: bool = False
     ) -> None:
@@ -46,9 +48,8 @@ class CSVLogger(Callback):
         self._has_warned = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Begin the file anew, or go on with it."""
-        self._begin()
-        self._write()
+        """Begin the file anew, or go on with it: when there is a row."""
+        self._begin()  # a training that goes on keeps the rows of before
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add a row."""
