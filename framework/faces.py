@@ -15,6 +15,7 @@ from .training import data
 _NAMESPACES = (
     "activations",
     "applications",
+    "callbacks",
     "config",
     "debug",
     "debugging",
@@ -22,6 +23,7 @@ _NAMESPACES = (
     "initializers",
     "linalg",
     "math",
+    "metrics",
     "nn",
     "numpy",
     "random",
@@ -29,9 +31,11 @@ _NAMESPACES = (
 _KERAS = (
     "activations",
     "applications",
+    "callbacks",
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "optimizers",
     "regularizers",
 )
