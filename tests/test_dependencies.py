@@ -53,7 +53,7 @@ ORDER = {
             "stateless",
             "debugging",
         ),
-        ("turns",),
+        ("turns", "seeding"),
         ("looping", "scanning", "mapping", "repeating"),
         ("initializers",),
         ("activations",),
