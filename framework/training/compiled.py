@@ -55,18 +55,18 @@ class Compiled:
 
     @property
     def metrics(self) -> list[Any]:
-        """The mean loss, metrics, then the mean losses of several outputs."""
-        return [self.loss_tracker, *self.measures.metrics, *self._trackers.values()]
+        """The mean loss, those of several outputs, then the metrics."""
+        return [self.loss_tracker, *self._trackers.values(), *self.measures.metrics]
 
     @property
     def keys(self) -> list[str]:
-        """The keys of logs: the loss, the metrics, then the losses of outputs."""
-        return ["loss", *self.measures.keys, *self._trackers]
+        """The keys of logs: the loss, the losses of several outputs, the metrics."""
+        return ["loss", *self._trackers, *self.measures.keys]
 
     def results(self) -> dict[str, Any]:
         """What the metrics say, by the keys of logs."""
         losses = {key: mean.result() for key, mean in self._trackers.items()}
-        return {"loss": self.loss_tracker.result(), **self.measures.results(), **losses}
+        return {"loss": self.loss_tracker.result(), **losses, **self.measures.results()}
 
     def loss(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         """The losses of all outputs and those that layers added, summed."""

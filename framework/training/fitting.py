@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from ..errors import ArgumentError, ArgumentTypeError
-from .callbacks import CallbackList
+from .callbacks import CallbackList, ProgressBar
 from .data import Source, find_source
 from .running import Run
 
@@ -41,7 +41,7 @@ class Data:
             self.y,
             self.sample_weight,
             batch_size=self.batch_size,
-            shuffle=self.shuffle,
+            shuffle=None if self.shuffle is True else self.shuffle,
             steps=self.steps,
             class_weight=self.class_weight,
             output_names=model.output_names,
@@ -159,9 +159,12 @@ def listed(callbacks: Any, model: Any, verbose: Any, **params: Any) -> CallbackL
     """The callbacks of a run, with a History and what shows progress."""
     if isinstance(callbacks, CallbackList):
         return callbacks
-    return CallbackList(
-        callbacks, model=model, params={"verbose": verbose, **params}, add_history=True
-    )
+    given = [] if callbacks is None else [callbacks]
+    has_bar = any(isinstance(c, ProgressBar) for c in CallbackList(given))
+    if verbose != 0 and not has_bar:
+        given.append(ProgressBar())
+    params = {"verbose": verbose, **params}
+    return CallbackList(given, model=model, params=params, add_history=True)
 
 
 def prepare(model: Any, source: Source) -> None:

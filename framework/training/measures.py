@@ -70,14 +70,15 @@ class Measures:
                 self._given, ("metrics", "weighted_metrics"), strict=True
             )
         ]
-        found = []
+        found, keys = [], []
         for name in names:
             for given, is_weighted in zip(lists, (False, True), strict=True):
                 for identifier in _as_list(given[name]):
                     metric = _made(identifier, targets[name], outputs[name])
                     found.append((name, metric, is_weighted))
+                    keys.append(identifier if isinstance(identifier, str) else None)
         self._found = found
-        self.keys = _keys_of(found, len(names) > 1)
+        self.keys = _keys_of(found, keys, len(names) > 1)
 
     def update(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Take a batch into account; the first one makes the metric objects."""
@@ -95,11 +96,22 @@ class Measures:
             metric.update_state(targets[name], outputs[name], sample_weight=weight)
 
 
-def _keys_of(found: Sequence[tuple[str, Metric, bool]], has_many: bool) -> list[str]:
-    """The keys of logs: with the output's name if there are many; each once."""
+def _keys_of(
+    found: Sequence[tuple[str, Metric, bool]],
+    given: Sequence[str | None],
+    has_many: bool,
+) -> list[str]:
+    """The keys of logs, each once.
+
+    Args:
+        found: Output, metric, and whether it is weighted.
+        given: The names that they were asked for by, which are their keys, as in Keras.
+        has_many: Whether keys begin with the output's name.
+    """
     keys: list[str] = []
-    for name, metric, is_weighted in found:
-        key = f"{name}_{metric.name}" if has_many else metric.name
+    for (name, metric, is_weighted), asked in zip(found, given, strict=True):
+        key = asked or metric.name
+        key = f"{name}_{key}" if has_many else key
         if key in keys and is_weighted:
             key = f"weighted_{key}"
         stem, number = key, 1
