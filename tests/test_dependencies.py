@@ -82,7 +82,7 @@ ORDER = {
         ("weights",),
     ),
     "framework.training.callbacks": (
-        ("callback", "console", "wording", "curves"),
+        ("callback", "console", "wording", "curves", "settings"),
         ("monitoring", "learning_rates"),
         ("early_stopping", "model_checkpoint", "reduce_lr_on_plateau"),
         ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),

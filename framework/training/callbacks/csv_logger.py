@@ -8,7 +8,9 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from ...errors import ArgumentError
 from ...recording.site import user_level
+from ...saving import disk
 from .callback import Callback, Logs
 
 
@@ -28,6 +30,10 @@ class CSVLogger(Callback):
         one warning. Rows that could not be written are kept and tried again after each
         epoch.
 
+    Raises:
+        ArgumentTypeError: for a `filename` that is no path.
+        ArgumentError: for a `separator` that is not one letter.
+
     Example:
         >>> logger = CSVLogger("training.csv")
     """
@@ -38,7 +44,11 @@ class CSVLogger(Callback):
         self, filename: str | os.PathLike, separator: str = ",", append: bool = False
     ) -> None:
         super().__init__()
-        self.filename = os.fspath(filename)
+        self.filename = disk.path_of(filename, "filename")
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ArgumentError(
+                f"`separator` of CSVLogger must be one letter; got {separator!r}."
+            )
         self.sep, self.append = separator, append
         self._begin()
 
