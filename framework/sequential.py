@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from . import configs, registry
+from . import configs, masking, registry
 from .errors import ArgumentError, ArgumentTypeError, BodyError
 from .functional import Graph
 from .input_layer import InputLayer
@@ -214,8 +214,13 @@ class Sequential(Model):
         layers = [registry.serialize(layer) for layer in [*entry, *self._stack]]
         return {**config, "layers": layers}
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The output of the last layer."""
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The output of the last layer; arguments as for `Model.call`."""
+        if mask is not None:
+            inputs = masking.masked(inputs, mask, f"Sequential('{self.name}')")
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs
+
+
+masking.passed_on.add(Sequential.call)
