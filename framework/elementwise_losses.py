@@ -15,13 +15,13 @@ from .recording.arithmetic import ABS
 
 def mean_squared_error(y_true: jax.Array, y_pred: jax.Array) -> jax.Array:
     """mean((y_true - y_pred)**2) over the last axis."""
-    y_true, y_pred = _prepare(y_true, y_pred, "mean_squared_error")
+    y_true, y_pred = paired(y_true, y_pred, "mean_squared_error")
     return mean(jnp.square(y_pred - y_true), -1)
 
 
 def mean_absolute_error(y_true: jax.Array, y_pred: jax.Array) -> jax.Array:
     """mean(|y_true - y_pred|) over the last axis; derivative 0 where they are equal."""
-    y_true, y_pred = _prepare(y_true, y_pred, "mean_absolute_error")
+    y_true, y_pred = paired(y_true, y_pred, "mean_absolute_error")
     return mean(ABS.function(y_pred - y_true), -1)
 
 
@@ -33,7 +33,7 @@ def huber(
     References:
         Huber, 1964, section 8.
     """
-    y_true, y_pred = _prepare(y_true, y_pred, "huber")
+    y_true, y_pred = paired(y_true, y_pred, "huber")
     delta = jnp.asarray(delta, y_pred.dtype)
     error = y_pred - y_true
     size = ABS.function(error)
@@ -61,7 +61,7 @@ def binary_crossentropy(
         axis: The axis of the mean.
     """
     epsilon = epsilon_of(y_pred.dtype)
-    y_true, y_pred = _prepare(y_true, y_pred, "binary_crossentropy")
+    y_true, y_pred = paired(y_true, y_pred, "binary_crossentropy")
     if label_smoothing is not None:
         share = jnp.asarray(label_smoothing, y_true.dtype)
         y_true = y_true * (1 - share) + share / 2
@@ -94,7 +94,7 @@ def categorical_crossentropy(
         axis: The axis of the classes.
     """
     epsilon = epsilon_of(y_pred.dtype)
-    y_true, y_pred = _prepare(y_true, y_pred, "categorical_crossentropy")
+    y_true, y_pred = paired(y_true, y_pred, "categorical_crossentropy")
     if label_smoothing is not None:
         share = jnp.asarray(label_smoothing, y_true.dtype)
         y_true = y_true * (1 - share) + share / y_true.shape[axis]
@@ -154,9 +154,19 @@ def sparse_categorical_crossentropy(
 
 
 def labels_of(
-    y_true: jax.Array, prediction_shape: tuple[int, ...], axis: int
+    y_true: jax.Array,
+    prediction_shape: tuple[int, ...],
+    axis: int,
+    name: str = "sparse_categorical_crossentropy",
 ) -> jax.Array:
     """Class numbers without the axis of length 1 that stands where the classes do.
+
+    Args:
+        y_true: Class numbers.
+        prediction_shape: Shape of the predictions.
+        axis: The axis of the classes.
+        name: What messages call the loss or metric; without "sparse_" it is the one
+            for one-hot targets.
 
     Raises:
         ShapeError: unless there is one label for each row of predictions.
@@ -170,10 +180,10 @@ def labels_of(
             y_true = jnp.squeeze(y_true, axis)
     if y_true.shape != rows:
         raise ShapeError(
-            f"sparse_categorical_crossentropy expected one label for each row of "
-            f"`y_pred`, with the classes along axis {axis}; got `y_true` of shape "
-            f"{shape} and `y_pred` of shape {prediction_shape}. For one-hot targets "
-            "use categorical_crossentropy."
+            f"{name} expected one label for each row of `y_pred`, with the classes "
+            f"along axis {axis}; got `y_true` of shape {shape} and `y_pred` of shape "
+            f"{prediction_shape}. For one-hot targets use "
+            f"{name.removeprefix('sparse_')}."
         )
     is_float = jnp.issubdtype(y_true.dtype, jnp.floating)
     wide = np.float32 if is_float else np.int32
@@ -225,7 +235,7 @@ def epsilon_of(dtype: np.dtype) -> float:
     return float(jnp.finfo(dtype).eps) if is_half else 1e-7
 
 
-def _prepare(
+def paired(
     y_true: jax.Array, y_pred: jax.Array, name: str
 ) -> tuple[jax.Array, jax.Array]:
     """Targets and predictions in one shape and one floating-point dtype."""

@@ -14,6 +14,7 @@ from . import registry, saving
 _NAMESPACES = (
     "activations",
     "applications",
+    "callbacks",
     "config",
     "debug",
     "debugging",
@@ -21,6 +22,7 @@ _NAMESPACES = (
     "initializers",
     "linalg",
     "math",
+    "metrics",
     "nn",
     "numpy",
     "random",
@@ -28,9 +30,11 @@ _NAMESPACES = (
 _KERAS = (
     "activations",
     "applications",
+    "callbacks",
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "optimizers",
     "regularizers",
 )

@@ -11,14 +11,15 @@ from . import configs, graph_config, masking, registry, saving
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from .functional import Graph
 from .layer import Derived, Layer
-from .module import accepted_arguments, names_in_container
+from .module import accepted_arguments, apart_from_weights, names_in_container
 from .recording.body import is_handle
 from .summary import summarize
 from .symbolic import known_shape
+from .training import Trainer
 
 
 @registry.register("layer", ("Model", "Functional"))
-class Model(Layer):
+class Model(Trainer, Layer):
     """A network: from inputs to outputs, or a subclass with a `call` of its own.
 
     `Model(inputs, outputs)` computes what leads from symbolic inputs to symbolic
@@ -183,6 +184,20 @@ class Model(Layer):
             MissingFileError: if there is no such file.
         """
         saving.load_weights(self, filepath, skip_mismatch)
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """Names of the outputs: those of their layers; `None` if not known."""
+        if self._graph is None:
+            return None
+        outputs = self._graph.outputs
+        if isinstance(outputs, dict):
+            return list(outputs)
+        flat = jax.tree.leaves(outputs, is_leaf=is_handle)
+        return [tensor._step.name for tensor in flat]
+
+    def _metrics_below(self) -> list[Any]:
+        return apart_from_weights(self)
 
     @property
     def layers(self) -> list[Layer]:

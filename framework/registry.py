@@ -11,7 +11,7 @@ import inspect
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     )
 }
 _SEPARATOR = ">"
+_Class = TypeVar("_Class", bound=type)
 TUPLE, _ARRAY = "__tuple__", "__array__"
 
 custom_objects: dict[str, Any] = {}
@@ -66,10 +67,10 @@ def register(kind: str, names: str | Iterable[str], target: Any = None) -> Any:
     return enter if target is None else enter(target)
 
 
-def register_class(kind: str, *aliases: str) -> Callable[[type], type]:
+def register_class(kind: str, *aliases: str) -> Callable[[_Class], _Class]:
     """Decorator: register a class as `ClassName`, `class_name` and by its aliases."""
 
-    def enter(cls: type) -> type:
+    def enter(cls: _Class) -> _Class:
         return register(kind, (cls.__name__, snake_case(cls.__name__), *aliases), cls)
 
     return enter

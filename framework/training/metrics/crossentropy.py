@@ -1,0 +1,137 @@
+"""Cross-entropies as metrics, by the formulas of the losses."""
+
+import operator
+from typing import Any, ClassVar
+
+from ... import elementwise_losses as formulas
+from ... import registry
+from ...recording.op import Op
+from .formula_mean import FormulaMean, option
+from .mean import mean_op
+
+
+@registry.register_class("metric", "bce", "BCE")
+class BinaryCrossentropy(FormulaMean):
+    """Mean of -(y log p + (1 - y) log(1 - p)), p the probability of 1.
+
+    Args:
+        name: Default "binary_crossentropy".
+        dtype: As in `Metric`.
+        from_logits: Whether `y_pred` holds logits. Default false, as in Keras.
+        label_smoothing: s moves targets to y (1 - s) + s / 2. Default 0.
+
+    Shapes:
+        y_true, y_pred (batch, ...) -> ()
+
+    Example:
+        >>> float(BinaryCrossentropy(from_logits=True)([[1.0]], [[0.0]]))
+        0.693...
+    """
+
+    _update: ClassVar[Op] = mean_op("binary_crossentropy", formulas.binary_crossentropy)
+    _direction = "down"
+
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        super().__init__(
+            *(name, dtype),
+            from_logits=bool(from_logits),
+            label_smoothing=float(label_smoothing),
+        )
+
+    from_logits = option("from_logits", "Whether `y_pred` holds logits.")
+    label_smoothing = option("label_smoothing", "How far targets are moved.")
+
+
+@registry.register_class("metric")
+class CategoricalCrossentropy(FormulaMean):
+    """Mean of -sum(y log p), with one-hot targets.
+
+    Args:
+        name: Default "categorical_crossentropy".
+        dtype: As in `Metric`.
+        from_logits: Whether `y_pred` holds logits. Default false, as in Keras.
+        label_smoothing: s moves targets to y (1 - s) + s / classes. Default 0.
+        axis: The axis of the classes. Default the last.
+
+    Shapes:
+        y_true, y_pred (batch, ..., classes) -> ()
+
+    Example:
+        >>> metric = CategoricalCrossentropy(from_logits=True)
+        >>> float(metric([[0.0, 1.0]], [[0.0, 0.0]]))
+        0.693...
+    """
+
+    _update: ClassVar[Op] = mean_op(
+        "categorical_crossentropy", formulas.categorical_crossentropy
+    )
+    _direction = "down"
+
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            *(name, dtype),
+            from_logits=bool(from_logits),
+            label_smoothing=float(label_smoothing),
+            axis=operator.index(axis),
+        )
+
+    from_logits = option("from_logits", "Whether `y_pred` holds logits.")
+    label_smoothing = option("label_smoothing", "How far targets are moved.")
+    axis = option("axis", "The axis of the classes.")
+
+
+@registry.register_class("metric")
+class SparseCategoricalCrossentropy(FormulaMean):
+    """Mean of -log p[label], targets class numbers.
+
+    Args:
+        name: Default "sparse_categorical_crossentropy".
+        dtype: As in `Metric`.
+        from_logits: Whether `y_pred` holds logits. Default false, as in Keras.
+        axis: The axis of the classes. Default the last.
+
+    Shapes:
+        y_true (batch, ...) or (batch, ..., 1), y_pred (batch, ..., classes) -> ()
+
+    Note:
+        A label that is no class makes the result NaN.
+
+    Example:
+        >>> metric = SparseCategoricalCrossentropy(from_logits=True)
+        >>> float(metric([1], [[0.0, 0.0]]))
+        0.693...
+    """
+
+    _update: ClassVar[Op] = mean_op(
+        "sparse_categorical_crossentropy", formulas.sparse_categorical_crossentropy
+    )
+    _direction = "down"
+
+    def __init__(
+        self,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            *(name, dtype),
+            from_logits=bool(from_logits),
+            axis=operator.index(axis),
+        )
+
+    from_logits = option("from_logits", "Whether `y_pred` holds logits.")
+    axis = option("axis", "The axis of the classes.")
