@@ -5,6 +5,7 @@ import jaxtape as jt
 from jaxtape import metrics
 from jaxtape.metrics import resolve_accuracy, resolve_crossentropy
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [9, 0, 1.0]])
 LABELS = np.array([1, 2, 2, 0])  # three of four are right
 

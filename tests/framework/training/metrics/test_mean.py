@@ -4,6 +4,8 @@ import pytest
 import jaxtape as jt
 from jaxtape.metrics import Mean, MeanMetricWrapper, Sum
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 
 def test_mean_weighs_by_sample_over_uneven_batches():
     rng = np.random.default_rng(0)
