@@ -98,7 +98,10 @@ def test_predictions_that_are_not_defined_or_beyond_count_at_the_ends():
     assert float(area.result()) == 1.0
 
 
-@pytest.mark.parametrize("count", [2, 3, 50, 200, 1000])
+SLOWLY = [pytest.param(n, marks=pytest.mark.slow) for n in (2, 3, 50, 1000)]
+
+
+@pytest.mark.parametrize("count", [200, *SLOWLY])
 def test_a_prediction_at_a_threshold_does_not_exceed_it(count):
     inner = (np.arange(count - 2) + 1) / (count - 1)
     even, given = AUC(num_thresholds=count), AUC(thresholds=inner.tolist())
