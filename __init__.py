@@ -212,6 +212,7 @@ from .framework.sequential import Sequential as Sequential
 from .framework.sync import sync as sync
 from .framework.tape import GradientTape as GradientTape
 from .framework.tensor_spec import TensorSpec as TensorSpec
+from .framework.training import callbacks as callbacks
 from .framework.training import metrics as metrics
 from .framework.unconnected_gradients import (
     UnconnectedGradients as UnconnectedGradients,

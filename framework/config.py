@@ -37,6 +37,9 @@ class Bounds:
             shares a buffer with others. Default 4,096 (16 KiB).
         home_size: Elements up to which a shared buffer is filled. Default 65,536, so
             that a large model has several that are updated in parallel.
+        resident_bytes: Size up to which `fit` keeps all samples on the device and
+            takes batches from there; larger data is sent batch by batch. Default
+            2 GiB, a fraction of a small device's memory.
     """
 
     pending_nodes: int = 10_000
@@ -48,6 +51,7 @@ class Bounds:
     kept_bytes: int = 1 << 20
     packed_size: int = 4_096
     home_size: int = 65_536
+    resident_bytes: int = 2 << 30
 
 
 @dataclasses.dataclass

@@ -80,14 +80,14 @@ def _argument_name(history: History, number: int) -> str:
 
 
 def _argument_label(history: History, number: int) -> str:
-    return _escaped(_argument_name(history, number))
+    return escaped(_argument_name(history, number))
 
 
 def _call_label(call: Call) -> str:
     results = ", ".join(repr(kind) for _, kind in call.outputs())
-    return "<br/>".join(map(_escaped, (call.name, results, str(call.node.site))))
+    return "<br/>".join(map(escaped, (call.name, results, str(call.node.site))))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that stands for itself inside of a quoted Mermaid label."""
     return _UNSAFE.sub(lambda found: f"#{ord(found.group())};", text)

@@ -64,6 +64,10 @@ class NonFiniteError(JaxtapeError, FloatingPointError):
         self.report = report
 
 
+class NonFiniteLossError(NonFiniteError, RuntimeError):
+    """The loss became NaN or infinite, and `TerminateOnNaN` was asked to raise."""
+
+
 class BodyError(JaxtapeError, RuntimeError):
     """A function that is recorded as one call asked for a value it has not got."""
 
@@ -72,12 +76,20 @@ class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
 
 
+class WorkerError(JaxtapeError, RuntimeError):
+    """A worker that makes batches died, hangs, or could not be started."""
+
+
 class UnconnectedError(JaxtapeError, ValueError):
     """A strict tape was asked for a gradient that does not exist."""
 
 
 class MissingFileError(JaxtapeError, FileNotFoundError):
     """There is no file or folder of the name given."""
+
+
+class MissingPackageError(JaxtapeError, ImportError):
+    """An optional package is not installed; the message says how to get it."""
 
 
 class FileAccessError(JaxtapeError, OSError):

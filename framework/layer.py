@@ -96,6 +96,9 @@ class Layer(Module):
     makes_masks: ClassVar[bool] = True
     """Whether a `compute_mask` of its own may give one where the inputs have none."""
 
+    mixes_samples: ClassVar[bool] = False
+    """Whether, in training, a sample's outputs depend on the other samples."""
+
     supports_masking: bool = False
     """Whether outputs get a mask. Without it, that of the inputs ends here."""
 

@@ -11,14 +11,15 @@ from . import configs, graph_config, masking, registry, saving
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from .functional import Graph
 from .layer import Derived, Layer
-from .module import accepted_arguments, names_in_container
+from .module import accepted_arguments, apart_from_weights, names_in_container
 from .recording.body import is_handle
 from .summary import summarize
 from .symbolic import known_shape
+from .training import Trainer
 
 
 @registry.register("layer", ("Model", "Functional"))
-class Model(Layer):
+class Model(Trainer, Layer):
     """A network: from inputs to outputs, or a subclass with a `call` of its own.
 
     `Model(inputs, outputs)` computes what leads from symbolic inputs to symbolic
@@ -85,13 +86,23 @@ class Model(Layer):
         self._constants = graph.constants
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The outputs of a functional model; subclasses define their own."""
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The outputs of a functional model; subclasses define their own.
+
+        Args:
+            inputs: Tensors, nested as the inputs that the model was made of.
+            training: What its layers are told, if it is given.
+            mask: Which steps of each input count, if its Tensors do not say so.
+        """
         if self._graph is None:
             raise NotImplementedError(
                 f"{type(self).__name__} has no `call` method. Define "
                 "`def call(self, inputs): ...` and return the outputs, or give "
                 "`inputs` and `outputs` to the constructor."
+            )
+        if mask is not None:
+            inputs = masking.masked(
+                inputs, mask, f"{type(self).__name__}('{self.name}')"
             )
         return self._graph.run(inputs)
 
@@ -173,6 +184,20 @@ class Model(Layer):
             MissingFileError: if there is no such file.
         """
         saving.load_weights(self, filepath, skip_mismatch)
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """Names of the outputs: those of their layers; `None` if not known."""
+        if self._graph is None:
+            return None
+        outputs = self._graph.outputs
+        if isinstance(outputs, dict):
+            return list(outputs)
+        flat = jax.tree.leaves(outputs, is_leaf=is_handle)
+        return [tensor._step.name for tensor in flat]
+
+    def _metrics_below(self) -> list[Any]:
+        return apart_from_weights(self)
 
     @property
     def layers(self) -> list[Layer]:
@@ -324,7 +349,7 @@ class Model(Layer):
         )
 
 
-masking.passed_on.add(Model.compute_mask)
+masking.passed_on |= {Model.compute_mask, Model.call}
 
 
 def _listed(structure: Any) -> Any:

@@ -98,6 +98,9 @@ class Module:
 
     _counts: ClassVar[dict[str, Iterator[int]]] = {}
 
+    holds_weights: ClassVar[bool] = True
+    """Whether a module that it is a part of counts its variables as its own."""
+
     def __init__(self, name: str | None = None) -> None:
         self._frozen: tuple[Variable, ...] = ()
         self.name = name or self._automatic_name()
@@ -294,9 +297,32 @@ def _members(value: Any) -> Iterator[Any]:
 
 
 def _own(module: Module) -> Iterator[Any]:
+    for member in _all_own(module):
+        if not is_apart(member, module):
+            yield member
+
+
+def _all_own(module: Module) -> Iterator[Any]:
     for name, value in list(module.__dict__.items()):
         if not name.startswith("_kept_") and name not in _UNTRACKED:
             yield from _members(value)
+
+
+def is_apart(member: Any, owner: Module) -> bool:
+    """Whether a member's variables are none of its owner's: those of a metric."""
+    return owner.holds_weights and not getattr(member, "holds_weights", True)
+
+
+def apart_from_weights(root: Module) -> list[Any]:
+    """The metrics that are attributes of a module or of its parts, each once."""
+    modules = (root, *root.submodules)
+    found = {
+        id(member): member
+        for module in modules
+        for member in _all_own(module)
+        if is_apart(member, module)
+    }
+    return list(found.values())
 
 
 def _paths_below(root: Module) -> Iterator[tuple[str, Any]]:
@@ -348,6 +374,8 @@ def _members_by_attribute(module: Module) -> Iterator[tuple[str, Any]]:
             continue
         is_public = not attribute.startswith("_")
         for place, member in _places(value):
+            if is_apart(member, module):
+                continue
             before = found.get(id(member))
             if before is not None and (before[2] or not is_public):
                 continue

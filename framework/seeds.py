@@ -32,22 +32,28 @@ class _Generator:
     def set_seed(self, seed: int) -> None:
         with self._guard:
             self._seed = seed
-            self._taken = 0
+            self._taken = self._orders = 0
 
-    def state(self) -> tuple[int, int]:
-        """The seed, and how many keys were taken since it was set."""
+    def state(self) -> tuple[int, int, int]:
+        """The seed, and how many keys and orders were taken since it was set."""
         with self._guard:
-            return self._seed, self._taken
+            return self._seed, self._taken, self._orders
 
-    def set_state(self, seed: int, taken: int) -> None:
+    def set_state(self, seed: int, taken: int, orders: int = 0) -> None:
         with self._guard:
-            self._seed, self._taken = seed, taken
+            self._seed, self._taken, self._orders = seed, taken, orders
 
     def next_text(self) -> str:
         """Names the next key; no two calls return the same text."""
         with self._guard:
             self._taken += 1
             return f"{self._seed}/{self._taken}"
+
+    def next_order_text(self) -> str:
+        """Names the next order of samples."""
+        with self._guard:
+            self._orders += 1
+            return f"{self._seed}/order {self._orders}"
 
 
 _generator = _Generator()
@@ -76,14 +82,14 @@ def apart() -> Iterator[None]:
         _apart.generator = before
 
 
-def state() -> tuple[int, int]:
-    """The seed, and how many keys were taken; `set_state` takes them."""
+def state() -> tuple[int, int, int]:
+    """The seed, and how many keys and orders were taken; `set_state` takes them."""
     return _generator.state()
 
 
-def set_state(seed: int, taken: int) -> None:
+def set_state(seed: int, taken: int, orders: int = 0) -> None:
     """Go on from where `state` was called."""
-    _generator.set_state(seed, taken)
+    _generator.set_state(seed, taken, orders)
 
 
 def set_seed(seed: int) -> None:
@@ -101,6 +107,17 @@ def set_seed(seed: int) -> None:
 def next_key() -> jax.Array:
     """The next key of the sequence; each is given out once, also across threads."""
     return _hashed_key((_apart.generator or _generator).next_text())
+
+
+def next_order_seed() -> int:
+    """A seed below 2**63 for the next order of samples.
+
+    Orders are counted apart from keys, so that first weights do not depend on whether
+    a data set was shuffled before they were drawn.
+    """
+    text = _generator.next_order_text()
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
 
 
 def key_of(seed: int) -> jax.Array:

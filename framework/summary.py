@@ -68,7 +68,7 @@ def summarize(
 def _rows(model: Any, expand_nested: bool, depth: int) -> Iterator[Row]:
     graph: Graph | None = model._graph
     if graph is None:
-        given = [(layer, _shape_of(layer), "") for layer in model.layers]
+        given = [(layer, shape_of(layer), "") for layer in model.layers]
     else:
         given = [*_graph_rows(graph)]
     for target, shape, sources in given:
@@ -98,7 +98,7 @@ def _graph_rows(graph: Graph) -> Iterator[tuple[Any, str, str]]:
             name = f"{name}_{number}" if number else name
         for place, step in enumerate(steps):
             names[id(step)] = f"{name}[{place}]"
-        shape = _shown(steps[0].result)
+        shape = shown(steps[0].result)
         sources = [
             f"{names.get(id(tensor._step), tensor.name)}[{tensor._index}]"
             for step in steps
@@ -107,17 +107,17 @@ def _graph_rows(graph: Graph) -> Iterator[tuple[Any, str, str]]:
         yield steps[0].layer or name, shape, ", ".join(sources) or "-"
 
 
-def _shape_of(layer: Layer) -> str:
+def shape_of(layer: Layer) -> str:
     """The shape of a layer's output, as far as it is known."""
     steps: list[Step] | None = layer.__dict__.get("_steps")
     if steps:
-        return _shown(steps[0].result)
+        return shown(steps[0].result)
     built_for = layer.__dict__.get("_built_for")
     if not layer.built or built_for is None:
         return "?"
     try:
         shapes = jax.tree.map(_any_batch, built_for, is_leaf=is_shape)
-        return _shown(layer.compute_output_shape(shapes))
+        return shown(layer.compute_output_shape(shapes))
     except Exception:  # what a user's layer does with placeholders
         return "?"
 
@@ -126,7 +126,8 @@ def _any_batch(shape: Sequence[int | None]) -> tuple[int | None, ...]:
     return (None, *shape[1:]) if shape else ()
 
 
-def _shown(outputs: Any) -> str:
+def shown(outputs: Any) -> str:
+    """Shapes of symbolic tensors, or shapes, as a text."""
     if isinstance(outputs, SymbolicTensor):
         return str(known_shape(outputs._type.shape))
     if is_shape(outputs):
@@ -134,7 +135,7 @@ def _shown(outputs: Any) -> str:
     parts = jax.tree.leaves(
         outputs, is_leaf=lambda x: isinstance(x, SymbolicTensor) or is_shape(x)
     )
-    return ", ".join(map(_shown, parts))
+    return ", ".join(map(shown, parts))
 
 
 def _count(layer: Layer) -> str:

@@ -169,6 +169,7 @@ class BatchNormalization(Layer):
     """
 
     supports_masking = True
+    mixes_samples = True
 
     def __init__(
         self,

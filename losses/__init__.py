@@ -6,6 +6,7 @@ from .categorical_crossentropy import CategoricalCrossentropy as CategoricalCros
 from .categorical_crossentropy import (
     categorical_crossentropy as categorical_crossentropy,
 )
+from .function_loss import FunctionLoss as FunctionLoss
 from .huber import Huber as Huber
 from .huber import huber as huber
 from .lookup import deserialize as deserialize

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..framework.errors import ArgumentError
+from ..framework.masking import mask_of
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
 from ..framework.recording.signature import freeze
 from ..framework.recording.tensor import Tensor, TensorLike, convert, partner
-from .loss import REDUCTIONS, Loss, as_weights, reduce_values, result_dtype
+from .loss import REDUCTIONS, Loss, as_weights, reduce_values, result_dtype, spread
 
 Formula = Callable[..., Any]
 
@@ -21,8 +22,8 @@ Formula = Callable[..., Any]
 def loss_op(name: str, formula: Formula, mask: Formula | None = None) -> Op:
     """The op of a formula.
 
-    Its inputs are targets, predictions, sample weights if `is_weighted`, then the
-    formula's numbers.
+    Its inputs are targets, predictions, sample weights if `is_weighted`, the mask of
+    the predictions if `is_masked`, then the formula's numbers.
 
     Args:
         name: What messages call it.
@@ -37,14 +38,19 @@ def loss_op(name: str, formula: Formula, mask: Formula | None = None) -> Op:
         reduction: str,
         dtype: np.dtype | None,
         is_weighted: bool,
+        is_masked: bool = False,
         **structure: Any,
     ) -> jax.Array:
         weight = rest[0] if is_weighted else None
-        numbers = rest[1:] if is_weighted else rest
+        given = rest[is_weighted] if is_masked else None
+        numbers = rest[is_weighted + is_masked :]
         result = result_dtype(y_pred.dtype, dtype)
         y_pred = y_pred.astype(result)
         values = formula(y_true, y_pred, *numbers, **structure)
         counted = mask(y_true, y_pred, **structure) if mask else None
+        if given is not None:
+            given = spread(given, values.shape)
+            counted = given if counted is None else counted & given
         return reduce_values(values, weight, reduction, counted).astype(result)
 
     return Op(name, loss)
@@ -94,6 +100,8 @@ class FormulaLoss(Loss):
             return super().__call__(y_true, y_pred, sample_weight)
         if y_pred.__class__ is not Tensor:
             y_pred = convert(y_pred, name="y_pred")
+            if mask_of(y_pred) is not None:
+                return self._call_masked(y_true, y_pred, sample_weight)
         if y_true.__class__ is not Tensor:
             y_true = convert(y_true, name="y_true")
         self._inspect(y_true, y_pred)
@@ -105,6 +113,17 @@ class FormulaLoss(Loss):
             return call(self._op, (*inputs, *numbers), self._options, self._frozen)
         inputs = (*inputs, *as_weights(sample_weight), *numbers)
         return call(self._op, inputs, self._weighted_options, self._weighted_frozen)
+
+    def _call_masked(
+        self, y_true: TensorLike, y_pred: Tensor, sample_weight: TensorLike | None
+    ) -> Tensor:
+        """The loss of predictions some of which do not count."""
+        options = self._options if sample_weight is None else self._weighted_options
+        inputs = (convert(y_true, name="y_true"), y_pred, *as_weights(sample_weight))
+        numbers = [partner(y_pred, number) for number in self._numbers]
+        mask: Any = mask_of(y_pred)
+        options = options | {"is_masked": True}
+        return call(self._op, (*inputs, mask, *numbers), options, (freeze(options),))
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """The loss of each sample, before weights and reduction."""

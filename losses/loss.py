@@ -10,6 +10,7 @@ import numpy as np
 from ..framework import registry
 from ..framework.elementwise_losses import mean, same_rank
 from ..framework.errors import ArgumentError, ShapeError
+from ..framework.masking import mask_of
 from ..framework.recording.execution import call
 from ..framework.recording.ingest import device_dtype
 from ..framework.recording.op import Op
@@ -87,18 +88,23 @@ class Loss:
 
         Args:
             y_true: Targets.
-            y_pred: Predictions.
+            y_pred: Predictions. Steps that their mask leaves out do not count.
             sample_weight: Factor of each sample, or of each of its values.
         """
         y_pred = convert(y_pred, name="y_pred")
+        mask = mask_of(y_pred)
         dtype = result_dtype(y_pred.dtype, self._dtype)
         y_pred = y_pred if y_pred.dtype == dtype else cast(y_pred, dtype)
         y_true = convert(y_true, name="y_true")
         y_true = y_true if y_true.dtype == dtype else cast(y_true, dtype)
         values = convert(self.call(y_true, y_pred), name="call's result")
-        inputs = (values, *as_weights(sample_weight))
-        reduction = REDUCTIONS[self._reduction]
-        return call(_REDUCE, inputs, {"reduction": reduction}, (reduction,))
+        weights = as_weights(sample_weight)
+        options = {
+            "reduction": REDUCTIONS[self._reduction],
+            "is_weighted": bool(weights),
+        }
+        inputs = (values, *weights, *(() if mask is None else (mask,)))
+        return call(_REDUCE, inputs, options, tuple(options.values()))
 
     def call(self, y_true: Any, y_pred: Any) -> TensorLike:
         """The loss of each sample, before weights and reduction."""
@@ -141,7 +147,7 @@ def reduce_values(
         values: One per sample, or per sample and step.
         sample_weight: Factors of the same shape, or of one that broadcasts to it.
         reduction: "mean", "sum", "weighted_mean" or "none".
-        mask: Which values count; the others leave sum and number.
+        mask: Which values count, or which samples; the others leave sum and number.
 
     Returns:
         In at least float32. The mean of nothing is 0.
@@ -150,6 +156,11 @@ def reduce_values(
         ShapeError: for weights that are more than the values.
     """
     values = values.astype(jnp.promote_types(values.dtype, np.float32))
+    if mask is not None and not values.ndim:
+        mask = None  # the loss has reduced them itself
+    if mask is not None:
+        mask = spread(mask, values.shape)
+        values = jnp.where(mask, values, 0)  # whatever stands there, NaN too
     weight = _masked(sample_weight, mask, reduction, values.dtype)
     if weight is not None:
         values, weight = _match(values, weight.astype(values.dtype))
@@ -188,6 +199,22 @@ def _masked(
     return weight * sample_weight
 
 
+def spread(mask: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """A mask of the first axes as one of all values.
+
+    Raises:
+        ShapeError: if its axes are not the first ones of the values.
+    """
+    if mask.shape != shape[: mask.ndim]:
+        raise ShapeError(
+            f"The predictions have a mask of shape {mask.shape}, which must be the "
+            f"first axes of the losses; these have shape {shape}. A loss is a mean "
+            "over the last axis: give predictions one axis more, such as (n, steps, 1)."
+        )
+    more = len(shape) - mask.ndim
+    return jnp.broadcast_to(mask.reshape(*mask.shape, *[1] * more), shape)
+
+
 def _match(values: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both in the shape of the values."""
     shapes = values.shape, weight.shape
@@ -219,10 +246,13 @@ def _float_dtype(dtype: Any) -> np.dtype:
     return dtype
 
 
-def _reduce(values: jax.Array, *sample_weight: jax.Array, reduction: str) -> jax.Array:
-    weight = sample_weight[0] if sample_weight else None
+def _reduce(
+    values: jax.Array, *rest: jax.Array, reduction: str, is_weighted: bool
+) -> jax.Array:
+    weight = rest[0] if is_weighted else None
+    mask = rest[-1] if len(rest) > is_weighted else None
     dtype = result_dtype(values.dtype, None)
-    return reduce_values(values, weight, reduction).astype(dtype)
+    return reduce_values(values, weight, reduction, mask).astype(dtype)
 
 
 _REDUCE = Op("loss_reduction", _reduce)

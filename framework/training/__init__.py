@@ -1,1 +1,3 @@
-"""Training: metrics, data, callbacks, and what makes a model learn."""
+"""Training: what `fit`, `evaluate` and `predict` are made of."""
+
+from .trainer import Trainer as Trainer

@@ -54,6 +54,8 @@ class Metric(Module):
     registry_kind: ClassVar[str] = "metric"
     """Where the registry has the classes that configs name."""
 
+    holds_weights: ClassVar[bool] = False
+
     _direction: str | None = None
     """Which way is better, "up" or "down"; what has none is asked for by its name."""
 

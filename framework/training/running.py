@@ -1,0 +1,184 @@
+"""Running: the steps of an epoch, as many in one launch as pay."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from .. import config
+from ..recording.body import is_handle
+from .callbacks import CallbackList
+from .feeds import Feed, Portion, feed_for, single
+from .padding import may_pad
+from .position import Position
+from .programs import Steps
+
+_SHOWN_SECONDS = 0.1
+"""Length of a launch when progress is shown."""
+_MOST_SECONDS = 0.5
+"""Length of a launch that nobody looks into: a signal is heeded when it ends."""
+_FASTER = 8
+"""How much longer a launch may be than the one that it is judged by."""
+
+
+class Run:
+    """Goes through the batches of a source with the steps of a model.
+
+    Args:
+        model: A compiled model.
+        mode: "train" or "test".
+        source: Where the batches come from.
+        callbacks: What to tell.
+        position: What to keep up to date; `None` in evaluations.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        mode: str,
+        source: Any,
+        callbacks: CallbackList,
+        position: Position | None = None,
+    ) -> None:
+        self._model, self._mode, self._callbacks = model, mode, callbacks
+        self._compiled = model._require_compiled("fit" if mode == "train" else "test")
+        asked = self._compiled.arguments["steps_per_execution"]
+        self._asked = asked if isinstance(asked, int) else None
+        is_train = mode == "train"
+        self._watches = (
+            callbacks.watches_batches if is_train else callbacks.watches_test_batches
+        )
+        self._interval = callbacks.step_interval if is_train else None
+        self._hooks = "on_train" if is_train else "on_test"
+        self._source = source
+        self._feed = None if source is None else self._feed_of(source)
+        self._position = position or Position(model, source, (), 0)
+
+    def _feed_of(self, source: Any) -> Feed:
+        most = 1 if self._watches else self._asked
+        return feed_for(source, may_pad(self._model, self._mode), most)
+
+    def batch(self, batch: Any) -> dict[str, Any]:
+        """Make one step; metrics go on from where they were."""
+        portion = single(batch)
+        return read_logs(self._launch(self._steps_for(portion), portion, 0, 1, False))
+
+    def epoch(self, number: int, first: int = 0) -> dict[str, Any]:
+        """Make the steps of an epoch from batch number `first` on; returns its logs."""
+        logs: Any = {}
+        is_first, done = first == 0, first
+        assert self._feed is not None
+        position = self._position
+        for portion in self._feed.portions(number, first):
+            position.batch = portion.batch
+            steps = self._steps_for(portion)
+            place = portion.start
+            while place < portion.stop and not self._is_stopped():
+                stop = min(portion.stop, place + self._length(portion))
+                if self._watches:
+                    self._tell("batch_begin", done)
+                logs = self._launch(steps, portion, place, stop, is_first)
+                done += stop - place
+                position.step, position.total_steps = (
+                    done,
+                    position.total_steps + stop - place,
+                )
+                place, is_first = stop, False
+                self._tell_of(done, logs)
+        return read_logs(logs)
+
+    def _is_stopped(self) -> bool:
+        """Whether a callback that looks at batches has ended the training."""
+        return self._mode == "train" and self._watches and self._model.stop_training
+
+    def _steps_for(self, portion: Portion) -> Steps:
+        key = (self._mode, portion.tree, portion.is_ordered, portion.is_masked)
+        found = self._compiled.programs.get(key)
+        if found is None:
+            step, results = self._model._step_of(self._mode)
+            found = self._compiled.programs[key] = Steps(
+                step,
+                results,
+                self._model.reset_metrics,
+                portion.tree,
+                portion.is_ordered,
+                portion.is_masked,
+                self._model._watched(self._mode),
+                f"{self._mode}_step",
+            )
+        return found
+
+    def _length(self, portion: Portion) -> int:
+        """How many steps the next launch makes."""
+        if self._watches:
+            return 1
+        most = self._asked or self._affordable(portion)
+        if self._interval:
+            most = min(
+                most, self._interval - self._position.total_steps % self._interval
+            )
+        return max(most, 1)
+
+    def _affordable(self, portion: Portion) -> int:
+        pace = self._compiled.pace.get(self._pace_key(portion))
+        if pace is None:
+            return 1
+        shown = self._callbacks.shows_progress
+        seconds, length = pace
+        target = _SHOWN_SECONDS if shown else _MOST_SECONDS
+        return int(min(target / max(seconds, 1e-7), _FASTER * length))
+
+    def _pace_key(self, portion: Portion) -> Any:
+        return self._mode, portion.is_ordered, portion.batch_size
+
+    def _launch(
+        self, steps: Steps, portion: Portion, start: int, stop: int, is_first: bool
+    ) -> Any:
+        """Make the steps; notes how long they take."""
+        if self._model.run_eagerly or config.runs_eagerly():
+            return steps.run_eagerly(start, stop, is_first, portion.arrays)
+        key = self._pace_key(portion)
+        recorded, began = steps.num_recorded, time.perf_counter()
+        logs = steps(start, stop, is_first, portion.arrays)
+        if not portion.is_ordered:  # let the host prepare the next ones meanwhile
+            return logs
+        _wait(logs)
+        if steps.num_recorded == recorded and key in self._compiled.pace:
+            length = stop - start
+            self._compiled.pace[key] = (time.perf_counter() - began) / length, length
+        elif key not in self._compiled.pace:
+            self._compiled.pace[key] = (_MOST_SECONDS, 1)
+        return logs
+
+    def _tell(self, moment: str, *place: Any) -> None:
+        getattr(self._callbacks, f"{self._hooks}_{moment}")(*place)
+
+    def _tell_of(self, done: int, logs: Any) -> None:
+        """Tell the callbacks of the steps of a launch."""
+        callbacks = self._callbacks
+        if self._watches:
+            self._tell("batch_end", done - 1, read_logs(logs))
+        if self._interval is not None:
+            callbacks.on_train_steps_end(done, read_logs(logs))
+        if callbacks.shows_progress:
+            self._tell("progress", done, lambda: read_logs(logs))
+        if self._mode == "train":
+            callbacks.on_launch_end()
+
+
+def read_logs(logs: Any) -> dict[str, Any]:
+    """Logs as plain floats, in the order of their names; vectors as lists of them."""
+    values = jax.tree.map(_as_number, logs, is_leaf=is_handle)
+    return dict(sorted(values.items()))
+
+
+def _as_number(value: Any) -> Any:
+    array = np.asarray(value.numpy() if is_handle(value) else value)
+    return float(array) if not array.ndim else array.astype(float).tolist()
+
+
+def _wait(logs: Any) -> None:
+    for value in jax.tree.leaves(logs, is_leaf=is_handle)[:1]:
+        if is_handle(value):
+            value.numpy()

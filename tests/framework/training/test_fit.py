@@ -1,0 +1,269 @@
+"""`fit` against the same loop written with the tape, and against counts by hand."""
+
+import numpy as np
+import pytest
+
+import jaxtape as jt
+from jaxtape.framework.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(100, 8)).astype("float32")
+Y = (X @ RNG.normal(size=(8, 1)) + 1).astype("float32")
+LABELS = (Y[:, 0] > 1).astype("int32")
+
+
+def network(*between, seed=0):
+    jt.random.set_seed(seed)
+    first = jt.layers.Dense(16, activation="relu", input_shape=(8,))
+    return jt.Sequential([first, *between, jt.layers.Dense(1)])
+
+
+def compiled(*between, metrics=("mae",), **options):
+    model = network(*between)
+    model.compile(jt.optimizers.Adam(0.01), "mse", metrics=list(metrics), **options)
+    return model
+
+
+def train_by_tape(model, epochs, batch_size=32, optimizer=None):
+    """The loop that users write; returns the mean loss of each epoch."""
+    optimizer = optimizer or jt.optimizers.Adam(0.01)
+    loss_fn = jt.losses.MeanSquaredError()
+    means = []
+    for _ in range(epochs):
+        total = 0.0
+        for start in range(0, len(X), batch_size):
+            x, y = X[start : start + batch_size], Y[start : start + batch_size]
+            with jt.GradientTape() as tape:
+                loss = loss_fn(y, model(x, training=True))
+            variables = model.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            total += float(loss) * len(x)
+        means.append(total / len(X))
+    return means
+
+
+@pytest.mark.parametrize(
+    "between",
+    [[], [jt.layers.BatchNormalization], [lambda: jt.layers.Dropout(0.3)]],
+    ids=["plain", "batch statistics", "dropout"],
+)
+def test_fit_is_the_loop_written_with_the_tape(between):
+    model = compiled(*[make() for make in between])
+    other = network(*[make() for make in between])
+    other.set_weights(model.get_weights())
+    jt.random.set_seed(1)
+    history = model.fit(X, Y, epochs=2, shuffle=False, verbose=0)
+    jt.random.set_seed(1)
+    losses = train_by_tape(other, 2)
+    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-6)
+    for found, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_a_last_smaller_batch_costs_no_second_recording():
+    model = compiled()
+    model.fit(X, Y, epochs=2, verbose=0)
+    (steps,) = model.__dict__["_kept_compiled"].programs.values()
+    assert steps.num_recorded == 1
+
+
+def test_batch_statistics_of_a_smaller_batch_are_its_own():
+    model = compiled(jt.layers.BatchNormalization())
+    model.fit(X, Y, verbose=0)
+    (steps,) = model.__dict__["_kept_compiled"].programs.values()
+    assert steps.num_recorded == 2
+
+
+def test_a_layer_of_ones_own_sees_the_batch_as_it_is():
+    seen = []
+
+    class Watching(jt.layers.Layer):
+        def call(self, inputs):
+            seen.append(inputs.shape[0])
+            return inputs
+
+    with pytest.warns(UserWarning, match=r"`seen`.* while train_step\(\) was recorded"):
+        compiled(Watching()).fit(X, Y, verbose=0)
+    assert {"4", "32"} <= {*map(str, seen)}
+
+
+def test_history_has_keras_s_keys_and_floats():
+    history = compiled().fit(X, Y, epochs=2, verbose=0, validation_split=0.2)
+    keys = ["loss", "mae", "val_loss", "val_mae"]
+    assert sorted(history.history) == keys
+    assert all(type(v) is float for row in history.history.values() for v in row)
+    assert history.epoch == [0, 1]
+
+
+def test_evaluate_is_the_mean_over_all_samples():
+    model = compiled()
+    loss, error = model.evaluate(X, Y, batch_size=32, verbose=0)
+    outputs = model.predict(X, verbose=0).astype("float64")
+    assert loss == pytest.approx(np.mean((outputs - Y) ** 2), rel=1e-6)
+    assert error == pytest.approx(np.mean(np.abs(outputs - Y)), rel=1e-6)
+
+
+def test_sample_weights_count_in_the_loss_and_in_weighted_metrics():
+    model = network()
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mse"])
+    weights = RNG.uniform(size=100).astype("float32")
+    logs = model.evaluate(X, Y, sample_weight=weights, verbose=0, return_dict=True)
+    outputs = model.predict(X, verbose=0).astype("float64")
+    squares = ((outputs - Y) ** 2)[:, 0]
+    assert logs["loss"] == pytest.approx(np.mean(weights * squares), rel=1e-6)
+    weighted = np.sum(weights * squares) / np.sum(weights, dtype="float64")
+    assert logs["mse"] == pytest.approx(weighted, rel=1e-6)
+    error = np.mean(np.abs(outputs - Y))
+    assert logs["mae"] == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 7, 32, 100, 1000])
+def test_predict_keeps_the_order_on_every_size(batch_size):
+    model = network()
+    found = model.predict(X, batch_size=batch_size, verbose=0)
+    np.testing.assert_allclose(found, model(X).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_train_step_of_ones_own_runs_as_in_tensorflow():
+    class Doubled(jt.Sequential):
+        def train_step(self, data):
+            x, y = data
+            with jt.GradientTape() as tape:
+                loss = 2.0 * self.compute_loss(y=y, y_pred=self(x, training=True))
+            variables = self.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            return {"twice": loss}
+
+    model = Doubled([jt.layers.Dense(1, input_shape=(8,))])
+    model.compile(jt.optimizers.SGD(0.1), "mse")
+    kernel, bias = (value.astype("float64") for value in model.get_weights())
+    history = model.fit(X, Y, batch_size=100, shuffle=False, verbose=0)
+    error = X @ kernel + bias - Y
+    assert history.history["twice"] == [pytest.approx(2 * np.mean(error**2), rel=1e-5)]
+    expected = kernel - 0.1 * 4 * np.mean(X * error, axis=0)[:, None]
+    np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_steps_run_one_by_one_in_python_where_asked():
+    shapes = []
+
+    class Printing(jt.Sequential):
+        def train_step(self, data):
+            shapes.append(float(data[0].numpy().sum()))  # a value, not a shape
+            return super().train_step(data)
+
+    model = Printing([jt.layers.Dense(1, input_shape=(8,))])
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(X, Y, shuffle=False, verbose=0)
+    expected = [X[start : start + 32].sum() for start in range(0, 100, 32)]
+    np.testing.assert_allclose(shapes, expected, rtol=1e-4)
+
+
+def test_accuracy_is_the_one_that_suits_the_shapes():
+    model = jt.Sequential([jt.layers.Dense(2, activation="softmax", input_shape=(8,))])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    logs = model.evaluate(X, LABELS, verbose=0, return_dict=True)
+    expected = np.mean(model.predict(X, verbose=0).argmax(-1) == LABELS)
+    assert logs["accuracy"] == pytest.approx(expected)
+
+
+def test_several_outputs_have_losses_and_metrics_by_name():
+    inputs = jt.Input(shape=(8,))
+    level = jt.layers.Dense(1, name="level")(inputs)
+    sign = jt.layers.Dense(1, activation="sigmoid", name="sign")(inputs)
+    model = jt.Model(inputs, [level, sign])
+    model.compile(
+        "sgd",
+        loss={"level": "mse", "sign": "binary_crossentropy"},
+        loss_weights={"level": 2.0, "sign": 0.5},
+        metrics={"sign": ["accuracy"]},
+    )
+    targets = {"level": Y, "sign": LABELS[:, None]}
+    logs = model.evaluate(X, targets, verbose=0, return_dict=True)
+    first, second = (part.astype("float64") for part in model.predict(X, verbose=0))
+    squares = np.mean((first - Y) ** 2)
+    p, y = second[:, 0], LABELS
+    entropy = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    assert logs["level_loss"] == pytest.approx(squares, rel=1e-5)
+    assert logs["sign_loss"] == pytest.approx(entropy, rel=1e-5)
+    assert logs["loss"] == pytest.approx(2 * squares + 0.5 * entropy, rel=1e-5)
+    assert logs["sign_accuracy"] == pytest.approx(np.mean((p > 0.5) == y))
+
+
+def test_train_on_batch_is_one_step():
+    model, other = compiled(), network()
+    other.set_weights(model.get_weights())
+    loss, _ = model.train_on_batch(X, Y)
+    (expected,) = train_by_tape(other, 1, batch_size=100)
+    assert loss == pytest.approx(expected, rel=1e-6)
+    found, expected = model.get_weights()[0], other.get_weights()[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_batches_may_come_from_a_generator():
+    model, other = compiled(), compiled()
+    other.set_weights(model.get_weights())
+
+    def batches():
+        while True:
+            for start in range(0, 100, 25):
+                yield X[start : start + 25], Y[start : start + 25]
+
+    found = model.fit(batches(), steps_per_epoch=4, epochs=2, verbose=0)
+    expected = other.fit(X, Y, batch_size=25, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_allclose(
+        found.history["loss"], expected.history["loss"], rtol=1e-6
+    )
+
+
+def test_callbacks_see_every_batch_and_may_stop():
+    class Stopping(jt.callbacks.Callback):
+        seen = ()
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.seen = (*self.seen, (batch, type(logs["loss"])))
+            self.model.stop_training = batch == 2
+
+    stopping = Stopping()
+    compiled().fit(X, Y, epochs=5, verbose=0, callbacks=[stopping])
+    assert stopping.seen == ((0, float), (1, float), (2, float))
+
+
+def test_fit_before_compile_says_what_to_do():
+    with pytest.raises(NotBuiltError, match=r"fit\(\).*model.compile"):
+        network().fit(X, Y)
+
+
+def test_a_misspelt_loss_is_an_error_of_compile():
+    with pytest.raises(ArgumentError, match=r"'mean_squred_error'.*mean_squared_error"):
+        network().compile("sgd", "mean_squred_error")
+
+
+def test_a_misspelt_metric_is_an_error_of_compile():
+    with pytest.raises(ArgumentError, match="'mean_squared_eror'"):
+        network().compile("sgd", "mse", metrics=["mean_squared_eror"])
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "some", 1.5])
+def test_steps_per_execution_is_a_positive_integer(value):
+    with pytest.raises(ArgumentError, match=f"steps_per_execution.*got {value!r}"):
+        network().compile("sgd", "mse", steps_per_execution=value)
+
+
+@pytest.mark.parametrize("value", [1.5, None, "two"])
+def test_epochs_is_an_integer(value):
+    with pytest.raises(ArgumentTypeError, match=f"`epochs`.*{value!r}"):
+        compiled().fit(X, Y, epochs=value, verbose=0)
+
+
+def test_a_step_without_a_dictionary_is_an_error():
+    class Silent(jt.Sequential):
+        def train_step(self, data):
+            return None
+
+    model = Silent([jt.layers.Dense(1, input_shape=(8,))])
+    model.compile("sgd", "mse")
+    with pytest.raises(ArgumentTypeError, match=r"dictionary of logs.*got NoneType"):
+        model.fit(X, Y, verbose=0)
