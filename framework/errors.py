@@ -76,6 +76,10 @@ class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
 
 
+class WorkerError(JaxtapeError, RuntimeError):
+    """A worker that makes batches died, hangs, or could not be started."""
+
+
 class UnconnectedError(JaxtapeError, ValueError):
     """A strict tape was asked for a gradient that does not exist."""
 

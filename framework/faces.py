@@ -9,7 +9,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import registry, saving
+from . import registry, saving, seeding
+from .training import data
 
 _NAMESPACES = (
     "activations",
@@ -50,6 +51,16 @@ _SAVING = {
     "save_weights": saving.save_weights,
     "serialize_keras_object": registry.serialize,
 }
+_UTILS = {
+    "PyDataset": data.PyDataset,
+    "Sequence": data.PyDataset,  # Keras's older name
+    "normalize": data.normalize,
+    "pad_sequences": data.pad_sequences,
+    "set_random_seed": seeding.set_random_seed,
+    "split_dataset": data.split_dataset,
+    "to_categorical": data.to_categorical,
+    "unpack_x_y_sample_weight": data.unpack_x_y_sample_weight,
+}
 _DEBUGGING = ("disable_check_numerics", "enable_check_numerics")
 _KERAS_CLASSES = ("Input", "Layer", "Model", "Sequential", "Variable")
 
@@ -59,7 +70,7 @@ def show_under(package: str, names: dict[str, Any]) -> None:
 
     Args:
         package: The package's name.
-        names: Its globals; `keras` and `saving` are added to them.
+        names: Its globals; `keras`, `saving` and `utils` are added to them.
     """
     for name in _NAMESPACES:
         sys.modules[f"{package}.{name}"] = names[name]
@@ -77,8 +88,15 @@ def show_under(package: str, names: dict[str, Any]) -> None:
         setattr(on_disk, name, target)
     names["saving"] = sys.modules[on_disk.__name__] = on_disk
     setattr(keras, "saving", on_disk)  # noqa: B010
-    for name in (*_KERAS, "models", "saving"):
+    utils = ModuleType(f"{package}.utils", "Data, seeds, and other helpers of a run.")
+    for name, target in _UTILS.items():
+        setattr(utils, name, target)
+    names["utils"] = sys.modules[utils.__name__] = utils
+    setattr(keras, "utils", utils)  # noqa: B010
+    for name in (*_KERAS, "models", "saving", "utils"):
         sys.modules[f"{keras.__name__}.{name}"] = getattr(keras, name)
+    schedules = names["optimizers"].schedules
+    sys.modules[f"{keras.__name__}.optimizers.schedules"] = schedules
     sys.modules[keras.__name__] = keras
     names["keras"] = keras
     for name in _DEBUGGING:

@@ -41,6 +41,8 @@ class EarlyStopping(Monitor):
         >>> stopping = EarlyStopping(patience=3, restore_best_weights=True)
     """
 
+    state_names = ("wait", "best", "best_epoch", "stopped_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -51,6 +51,8 @@ class ModelCheckpoint(Monitor):
         >>> often = ModelCheckpoint("runs/{epoch}-{batch}", save_freq=1000)
     """
 
+    state_names = ("best",)
+
     def __init__(
         self,
         filepath: str | os.PathLike,

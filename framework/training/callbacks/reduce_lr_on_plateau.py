@@ -36,6 +36,8 @@ class ReduceLROnPlateau(Monitor):
         >>> halving = ReduceLROnPlateau("loss", factor=0.5, patience=2)
     """
 
+    state_names = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -15,6 +15,7 @@ from .nesting import (
     named_arrays,
     narrowed,
 )
+from .ordering import permutation, place_of
 from .source import PARTS, Source
 
 
@@ -56,8 +57,8 @@ class ArraySource(Source):
         self.num_samples = count = check_lengths(parts)
         weights = weigh(parts["y"], parts["sample_weight"], class_weight, output_names)
         self.batch_size = batch_size or (-(-count // steps) if steps else 32)
-        self._in_all = -(-count // self.batch_size)  # batches of one pass
-        self.num_batches = min(steps or self._in_all, self._in_all)
+        self._in_pass = -(-count // self.batch_size)  # batches of all samples
+        self.num_batches = min(steps or self._in_pass, self._in_pass)
         if shuffle:
             self.seed = next_order_seed() if seed is None else seed
         self._parts = _batch_of(parts["x"], parts["y"], weights)
@@ -75,18 +76,12 @@ class ArraySource(Source):
         assert self.num_batches
         assert self.batch_size
         assert self.num_samples
-        if self.seed is None and self.num_batches == self._in_all:
+        if self.seed is None and self.num_batches == self._in_pass:
             return None
-        number, position = self._place(epoch)
+        number, position = place_of(epoch, self.num_batches, self._in_pass)
         start = position * self.batch_size
         stop = start + self.num_batches * self.batch_size
         return self._pass(number)[start:stop]
-
-    def _place(self, epoch: int) -> tuple[int, int]:
-        """Which pass over the data an epoch is in, and at which batch it begins."""
-        assert self.num_batches
-        epochs_of_pass = -(-self._in_all // self.num_batches)
-        return epoch // epochs_of_pass, epoch % epochs_of_pass * self.num_batches
 
     def _pass(self, number: int) -> np.ndarray:
         """The order of one pass over all samples; the last one asked for is kept."""
@@ -95,9 +90,7 @@ class ArraySource(Source):
             return np.arange(self.num_samples, dtype=np.int32)
         key = (self.seed, number)
         if self._last is None or self._last[0] != key:
-            bits = np.random.Philox(key=np.array(key, np.uint64))
-            order = np.random.Generator(bits).permutation(self.num_samples)
-            self._last = key, order.astype(np.int32)
+            self._last = key, permutation(self.seed, number, self.num_samples)
         return self._last[1]
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:

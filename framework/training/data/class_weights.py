@@ -78,7 +78,7 @@ def of_labels(y: Any, class_weight: Mapping[Any, float]) -> np.ndarray:
 
 
 def _integer(label: Any) -> int:
-    if isinstance(label, int | np.integer) or float(label).is_integer():
+    if isinstance(label, int | float | np.number) and float(label).is_integer():
         return int(label)
     raise ArgumentTypeError(
         f"`class_weight` maps class numbers to weights; got the class {label!r}. "

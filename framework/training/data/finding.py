@@ -7,9 +7,13 @@ import numpy as np
 
 from ...errors import ArgumentError, ArgumentTypeError
 from .array_source import ArraySource
+from .batch import unpack_x_y_sample_weight
 from .loaders import is_tf_dataset, kind_of, stream
 from .nesting import is_array, is_nested
+from .py_dataset import PyDataset
+from .py_dataset_source import PyDatasetSource
 from .source import Source
+from .splitting import Samples
 
 
 def find_source(
@@ -51,6 +55,10 @@ def find_source(
             "`x` is None; expected arrays, a dataset or an iterable of batches. "
             "Check what loads the data."
         )
+    if isinstance(x, Samples):
+        _refuse_beside("data set", {"y": y, "sample_weight": sample_weight})
+        batch_size = x.batch_size if batch_size is None else batch_size
+        x, y, sample_weight = unpack_x_y_sample_weight(x.parts)
     batch_size = _positive(batch_size, "batch_size", 32)
     steps = _positive(steps, steps_name, 100)
     weights = {"class_weight": class_weight, "output_names": output_names}
@@ -66,6 +74,11 @@ def find_source(
             seed=seed,
             **weights,
         )
+    if isinstance(x, PyDataset):
+        given = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+        _refuse_beside("PyDataset", given)
+        shuffle = shuffle is None or _truth(shuffle)
+        return PyDatasetSource(x, shuffle=shuffle, steps=steps, seed=seed, **weights)
     if not hasattr(x, "__iter__") or isinstance(x, str | bytes):
         raise ArgumentTypeError(
             f"`x` is a {type(x).__name__}; expected arrays, a dataset or an iterable "
