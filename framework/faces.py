@@ -95,6 +95,8 @@ def show_under(package: str, names: dict[str, Any]) -> None:
     setattr(keras, "utils", utils)  # noqa: B010
     for name in (*_KERAS, "models", "saving", "utils"):
         sys.modules[f"{keras.__name__}.{name}"] = getattr(keras, name)
+    schedules = names["optimizers"].schedules
+    sys.modules[f"{keras.__name__}.optimizers.schedules"] = schedules
     sys.modules[keras.__name__] = keras
     names["keras"] = keras
     for name in _DEBUGGING:

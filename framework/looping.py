@@ -6,13 +6,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .errors import BodyError
+from .errors import BodyError, ShapeError
 from .recording.body import has_tracer, settle_homes, traced
 from .recording.execution import call
 from .recording.node import Recording, current
 from .recording.signature import plain_type, tensor_type
 from .recording.tensor import convert
-from .turns import Turn, as_carry, fits, flat_tensors, op_of
+from .turns import Turn, as_carry, fits, flat_tensors, op_of, shown
 
 
 def while_loop(
@@ -47,22 +47,50 @@ def while_loop(
 
     Returns:
         The last loop variables as Tensors, nested as `loop_vars`.
+
+    Raises:
+        BodyError: where it must be a Python loop inside of what is recorded as one
+            call, such as a `jt.function`, so that no value says when it ends.
+        ShapeError: the same where the reason is that shapes change.
     """
     flat, tree = flat_tensors(loop_vars, "loop_vars")
+    reason: Exception = BodyError(_UNBOUNDED)
     if maximum_iterations is not None or not _is_covered():
         try:
             return _while(cond, body, flat, tree, maximum_iterations)
-        except (_Misfit, BodyError):
-            pass  # in Python then
+        except (_Misfit, BodyError) as error:
+            reason = error  # in Python then
     turn = 0
     values = jax.tree.unflatten(tree, flat)
-    while (maximum_iterations is None or turn < maximum_iterations) and bool(
-        cond(*values)
+    while (maximum_iterations is None or turn < maximum_iterations) and _is_on(
+        cond, values, reason
     ):
         following = body(*values)
         values = following if isinstance(following, list | tuple) else (following,)
         turn += 1
     return jax.tree.unflatten(tree, flat_tensors(values, "loop_vars")[0])
+
+
+_UNBOUNDED = (
+    "while_loop() under a tape is a loop in Python without `maximum_iterations`, and "
+    "what is around it is recorded as one call, in which no value says when it ends. "
+    "Give maximum_iterations=100, or what is always enough."
+)
+
+
+def _is_on(cond: Callable, values: Any, reason: Exception) -> bool:
+    """Whether a Python loop goes on.
+
+    Args:
+        cond: Takes the values.
+        values: Those of the moment.
+        reason: Why it is a Python loop; raised where there are no values, since what
+            the condition says then is not what is to be mended.
+    """
+    try:
+        return bool(cond(*values))
+    except BodyError as error:
+        raise reason from error
 
 
 def _is_covered() -> bool:
@@ -75,7 +103,7 @@ def _is_covered() -> bool:
     return False
 
 
-class _Misfit(Exception):
+class _Misfit(ShapeError):
     """The body returns what is nested otherwise, or of other shapes, than it takes."""
 
 
@@ -93,8 +121,14 @@ def _while(
         return [cond(*jax.tree.unflatten(tree, new)), *new]
 
     turn = Turn(*traced("while_loop", function, kinds))
-    if not all(map(fits, turn.types[1:], kinds)):
-        raise _Misfit
+    new = turn.types[1:]
+    if len(new) != len(kinds) or not all(map(fits, new, kinds)):
+        raise _Misfit(
+            "The body given to while_loop() must return values like those that it "
+            f"takes, {shown(kinds)}, where the loop is part of what is recorded as one "
+            f"call; it returned {shown(new)}. Keep shapes and kinds of numbers as they "
+            "are."
+        )
     goes_on = convert(cond(*jax.tree.unflatten(tree, flat)))
     goes_back = maximum is not None and (
         _is_covered() or has_tracer([*flat, *turn.captured])

@@ -14,7 +14,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from .recording import tensor
+from .errors import ArgumentError
+from .recording import execution, tensor
+from .recording.arithmetic import IDENTITY
 from .recording.body import is_handle
 from .recording.node import Handle
 from .recording.site import user_level
@@ -30,7 +32,7 @@ class MaskedTensor(Tensor):
 jax.tree_util.register_pytree_node(MaskedTensor, tensor._flatten, tensor._unflatten)
 
 passed_on: set[Callable] = set()
-"""The `compute_mask` of base classes, which make no masks of their own."""
+"""Methods of base classes that make no masks of their own, and look at none."""
 
 
 def mask_of(value: Any) -> Tensor | None:
@@ -83,6 +85,31 @@ def attach(value: Any, mask: Tensor) -> None:
         value.__class__ = MaskedTensor
 
 
+def masked(inputs: Any, masks: Any, owner: str) -> Any:
+    """Inputs with the masks that a user gave for them; what was given stays without.
+
+    Args:
+        inputs: Tensors, nested in any way.
+        masks: One for each of them, or `None`.
+        owner: What messages call the model.
+
+    Raises:
+        ArgumentError: if the numbers differ.
+    """
+    flat, tree = jax.tree.flatten(inputs, is_leaf=is_handle)
+    given = _leaves(_given(masks))
+    if len(given) != len(flat):
+        raise ArgumentError(
+            f"{owner} got {len(given)} masks for {len(flat)} inputs. Give one `mask` "
+            "for each input, nested as they are; None for one without."
+        )
+    copies = [convert(execution.call(IDENTITY, (convert(part),))) for part in flat]
+    for value, mask in zip(copies, given, strict=True):
+        if mask is not None:
+            attach(value, mask)
+    return jax.tree.unflatten(tree, copies)
+
+
 def has_masks(structure: Any) -> bool:
     """The same for a structure of any kind."""
     leaves = jax.tree.leaves(structure, is_leaf=is_handle)
@@ -128,7 +155,8 @@ def joined(structure: Any) -> Any:
 def takes_part(kind: type) -> bool:
     """Whether a class of layers asks for masks or makes them."""
     method: Any = kind
-    return bool(_places(method.call)) or method.compute_mask not in passed_on
+    is_asking = method.call not in passed_on and bool(_places(method.call))
+    return is_asking or method.compute_mask not in passed_on
 
 
 def is_met(layer: Any, args: Sequence[Any], options: dict[str, Any]) -> bool:

@@ -86,13 +86,23 @@ class Model(Trainer, Layer):
         self._constants = graph.constants
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The outputs of a functional model; subclasses define their own."""
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The outputs of a functional model; subclasses define their own.
+
+        Args:
+            inputs: Tensors, nested as the inputs that the model was made of.
+            training: What its layers are told, if it is given.
+            mask: Which steps of each input count, if its Tensors do not say so.
+        """
         if self._graph is None:
             raise NotImplementedError(
                 f"{type(self).__name__} has no `call` method. Define "
                 "`def call(self, inputs): ...` and return the outputs, or give "
                 "`inputs` and `outputs` to the constructor."
+            )
+        if mask is not None:
+            inputs = masking.masked(
+                inputs, mask, f"{type(self).__name__}('{self.name}')"
             )
         return self._graph.run(inputs)
 
@@ -332,14 +342,14 @@ class Model(Trainer, Layer):
             self,
             line_length,
             positions,
-            print_fn or print,
+            print_fn,
             expand_nested,
             show_trainable,
             layer_range,
         )
 
 
-masking.passed_on.add(Model.compute_mask)
+masking.passed_on |= {Model.compute_mask, Model.call}
 
 
 def _listed(structure: Any) -> Any:

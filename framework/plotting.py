@@ -6,7 +6,14 @@ import subprocess
 from typing import Any
 
 from .diagram import Style, diagram_of, dot_text, mermaid_text
-from .errors import ArgumentError, FileAccessError, MissingPackageError
+from .errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    FileAccessError,
+    MissingPackageError,
+)
+from .layer import Layer
+from .saving import disk
 
 _IMAGES = ("png", "svg", "pdf", "jpg", "gif")
 _TEXTS = ("mmd", "md", "dot", "gv")
@@ -63,6 +70,7 @@ def plot_model(
         The Mermaid text.
 
     Raises:
+        ArgumentTypeError: for what is no model.
         ArgumentError: for another `rankdir`, or an ending that says nothing.
         MissingPackageError: for an image where `dot` is not installed.
         FileAccessError: if the file cannot be written.
@@ -74,6 +82,10 @@ def plot_model(
             n0["Dense<br/>(None, 3) to (None, 8)"]
         <BLANKLINE>
     """
+    if not (isinstance(model, Layer) and hasattr(model, "_graph")):
+        raise ArgumentTypeError(
+            f"`model` must be a jt.Model; got {type(model).__name__} {model!r}."
+        )
     if rankdir not in _DIRECTIONS:
         raise ArgumentError(
             f"`rankdir` must be one of {', '.join(_DIRECTIONS)}; got {rankdir!r}."
@@ -90,7 +102,7 @@ def plot_model(
     text = Mermaid(mermaid_text(diagram, rankdir))
     if to_file is not None:
         dot = dot_text(diagram, rankdir, dpi, splines)
-        _write(os.fspath(to_file), text, dot)
+        _write(disk.path_of(to_file, "to_file"), text, dot)
     return text
 
 

@@ -10,7 +10,16 @@ from .ops import concat
 from .recording.body import is_handle, settle_homes, traced
 from .recording.execution import call
 from .recording.signature import TensorType, plain_type, tensor_type
-from .turns import Turn, as_carry, check_first, elements_of, fits, flat_tensors, op_of
+from .turns import (
+    Turn,
+    as_carry,
+    check_first,
+    elements_of,
+    fits,
+    flat_tensors,
+    op_of,
+    shown,
+)
 
 
 def scan(
@@ -71,7 +80,22 @@ def foldl(
 ) -> Any:
     """The last state of `state = fn(state, elem)`, from the first element on.
 
-    Arguments, default and errors as for `scan`.
+    Args:
+        fn: Takes the state and one element of `elems`, returns the next state.
+        elems: Tensor, or a nested structure of them, with the same first axis.
+        initializer: The first state. Default the first element, and `fn` is called
+            from the second on.
+        parallel_iterations: Accepted for compatibility, as those that follow.
+        back_prop: Accepted for compatibility.
+        swap_memory: Accepted for compatibility.
+        name: Accepted for compatibility.
+
+    Raises:
+        ShapeError: as for `scan`.
+
+    Example:
+        >>> float(jt.foldl(lambda s, x: 10 * s + x, jt.constant([1.0, 2.0, 3.0])))
+        123.0
     """
     return _fold(fn, elems, initializer, False)
 
@@ -85,9 +109,24 @@ def foldr(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """The last state of `state = fn(state, elem)`, from the last element on.
+    """The last state of `state = fn(state, elem)`, from the last element to the first.
 
-    Arguments, default and errors as for `scan`.
+    Args:
+        fn: As for `foldl`, like those that follow.
+        elems: Tensor, or a nested structure of them, with the same first axis.
+        initializer: The first state. Default the last element, and `fn` is called
+            from the one before it on.
+        parallel_iterations: Accepted for compatibility, as those that follow.
+        back_prop: Accepted for compatibility.
+        swap_memory: Accepted for compatibility.
+        name: Accepted for compatibility.
+
+    Raises:
+        ShapeError: as for `scan`.
+
+    Example:
+        >>> float(jt.foldr(lambda s, x: 10 * s + x, jt.constant([1.0, 2.0, 3.0])))
+        321.0
     """
     return _fold(fn, elems, initializer, True)
 
@@ -157,12 +196,8 @@ def _scan(
 def _check_state(name: str, turn: Turn, kinds: Sequence[TensorType], tree: Any) -> None:
     if turn.tree == tree and all(map(fits, turn.types, kinds)):
         return
-    given, expected = (
-        ", ".join(f"{kind.dtype.name}{list(kind.shape)}" for kind in some) or "nothing"
-        for some in (turn.types, kinds)
-    )
     raise ShapeError(
         f"The function given to {name}() must return a state like the one that it "
-        f"takes: {expected}, nested as {tree}; it returned {given}, nested as "
-        f"{turn.tree}. Give an `initializer` like what it returns."
+        f"takes: {shown(kinds)}, nested as {tree}; it returned {shown(turn.types)}, "
+        f"nested as {turn.tree}. Give an `initializer` like what it returns."
     )

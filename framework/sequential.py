@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from . import configs, registry
+from . import configs, masking, registry
 from .errors import ArgumentError, ArgumentTypeError, BodyError
 from .functional import Graph
 from .input_layer import InputLayer
@@ -13,7 +13,7 @@ from .layer import Layer, is_shape
 from .model import Model
 from .module import names_in_container
 from .recording.body import is_handle
-from .symbolic import SymbolicTensor
+from .symbolic import SymbolicTensor, known_shape
 
 
 @registry.register("layer", "Sequential")
@@ -151,7 +151,12 @@ class Sequential(Model):
         if not self._results:
             self._results.append(self._entry.output)
         for layer in self._stack[len(self._results) - 1 :]:
-            self._results.append(layer(self._results[-1]))
+            result = self._results[-1]
+            is_one = isinstance(result, SymbolicTensor)
+            if is_one and isinstance(layer, Sequential) and not layer.built:
+                # Its call would build it five times deeper in the stack of Python.
+                layer._build_for(known_shape(result._type.shape))
+            self._results.append(layer(result))
         self.built = bool(self._stack)
         self._forget_graph()
 
@@ -209,8 +214,13 @@ class Sequential(Model):
         layers = [registry.serialize(layer) for layer in [*entry, *self._stack]]
         return {**config, "layers": layers}
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The output of the last layer."""
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The output of the last layer; arguments as for `Model.call`."""
+        if mask is not None:
+            inputs = masking.masked(inputs, mask, f"Sequential('{self.name}')")
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs
+
+
+masking.passed_on.add(Sequential.call)

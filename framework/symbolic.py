@@ -361,7 +361,8 @@ def _with_samples(
     try:
         return types_of(kinds)
     except Exception as error:
-        if isinstance(error, BodyError) or all(
+        # A model of too many levels would be tried three times at each of them.
+        if isinstance(error, BodyError | RecursionError) or all(
             length.__class__ is int for kind in kinds for length in kind.shape
         ):
             raise

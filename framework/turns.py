@@ -121,6 +121,12 @@ def fits(kind: TensorType, carried: TensorType) -> bool:
     )
 
 
+def shown(kinds: Sequence[TensorType]) -> str:
+    """Types as messages show them."""
+    texts = [f"{kind.dtype.name}{list(kind.shape)}" for kind in kinds]
+    return ", ".join(texts) or "nothing"
+
+
 def as_carry(values: Sequence[Any], kinds: Sequence[TensorType]) -> list[Any]:
     """Values in the dtypes that are carried from turn to turn."""
     return [jnp.asarray(v, k.dtype) for v, k in zip(values, kinds, strict=True)]

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, cast
 import jax.numpy as jnp
 import optax
 
-from ..framework.errors import ArgumentError
 from ..framework.registry import register_class
+from .bounds import bounded, check_share, quotient
 from .optimizer import Optimizer
 
 
@@ -49,11 +49,8 @@ class Adam(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
-        for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
-            if not 0 <= beta < 1:
-                raise ArgumentError(
-                    f"`{name}` must be at least 0 and less than 1; got {beta}."
-                )
+        check_share("beta_1", beta_1)
+        check_share("beta_2", beta_2)
         self.beta_1, self.beta_2 = beta_1, beta_2
         self.epsilon, self.amsgrad = epsilon, amsgrad
 
@@ -76,10 +73,7 @@ class Adam(Optimizer):
             **_: Any,
         ) -> tuple[Any, _Moments]:
             time = step.astype(jnp.float32) + 1  # `step + 1` overflows at the last
-            # The square of a larger one is inf, and the next update inf - inf.
-            bound = 0.99 * float(jnp.finfo(gradient.dtype).max) ** 0.5
-            is_too_large = (jnp.abs(gradient) > bound) & ~jnp.isinf(gradient)
-            gradient = jnp.where(is_too_large, jnp.sign(gradient) * bound, gradient)
+            gradient = bounded(gradient)
             first = state.first_moment + (gradient - state.first_moment) * (1 - beta_1)
             second = state.second_moment + (
                 jnp.square(gradient) - state.second_moment
@@ -87,11 +81,7 @@ class Adam(Optimizer):
             rate = learning_rate * jnp.sqrt(1 - beta_2**time) / (1 - beta_1**time)
             largest: Any = jnp.maximum(state.largest, second) if amsgrad else None
             root = jnp.sqrt(largest if amsgrad else second)
-            # Where epsilon is 0 and so is the root, there is no step (0/0 otherwise).
-            divisor = root + epsilon
-            is_zero = divisor == 0
-            scaled = rate.astype(first.dtype) * first / jnp.where(is_zero, 1, divisor)
-            moved = jnp.where(is_zero, 0, scaled)
+            moved = quotient(rate.astype(first.dtype) * first, root + epsilon)
             return -moved, _Moments(first, second, largest)
 
         return optax.GradientTransformationExtraArgs(init, cast(Any, update))

@@ -7,6 +7,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ..framework.recording import execution
+from ..framework.recording.node import Handle
+
 
 class Formula(NamedTuple):
     """An update rule with what all optimizers do around it.
@@ -81,9 +84,12 @@ class Formula(NamedTuple):
 
     def rate_in(self, step: jax.Array, given: Sequence[jax.Array]) -> jax.Array:
         """The learning rate of this step."""
-        if self.schedule is not None:
-            return jnp.asarray(self.schedule(step), jnp.float32)
-        return given[0]
+        if self.schedule is None:
+            return given[0]
+        with execution.detached():  # what it calls is a part of this program
+            rate = self.schedule(step)
+        array: Any = rate._array() if isinstance(rate, Handle) else rate
+        return jnp.asarray(array, jnp.float32)
 
     def decayed(self, value: jax.Array, rate: jax.Array) -> jax.Array:
         """Decoupled decay: Loshchilov and Hutter, 2019, algorithm 2, line 12."""

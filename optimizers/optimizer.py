@@ -24,6 +24,7 @@ from ..framework.recording.node import Handle
 from ..framework.recording.tensor import Tensor, TensorLike, convert
 from ..framework.variable import Variable
 from .formula import Formula
+from .schedules import LearningRateSchedule
 from .update import Update, settle
 
 _MOST_REASONS = 10
@@ -38,7 +39,8 @@ class Optimizer(Module):
 
     Args:
         learning_rate: Step size, or a function from the number of updates so far to
-            it. A number can be assigned later, without a new program.
+            it, such as one of `jt.optimizers.schedules`. A number can be assigned
+            later, without a new program.
         weight_decay: Decoupled: each update first shrinks a variable by
             `weight_decay * learning_rate` of itself. Default none.
         clipnorm: Largest norm of each gradient on its own. Default none.
@@ -122,6 +124,8 @@ class Optimizer(Module):
     @property
     def learning_rate(self) -> Any:
         """The step size as a Variable, or the schedule's present value."""
+        if isinstance(self._schedule, LearningRateSchedule):
+            return self._schedule(self.iterations)  # inside of functions too
         if self._schedule is not None:
             return convert(self._schedule(self.iterations.numpy()))
         return self._rate

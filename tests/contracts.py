@@ -131,11 +131,24 @@ LOSSES = [
     loss(losses.SparseCategoricalCrossentropy, CLASSES, P, ignore_class=1, _way="of p"),
 ]
 OPTIMIZERS = [
+    optimizer(optimizers.Adadelta, *WEIGHTS, learning_rate=3.0, rho=0.8, epsilon=0.01),
+    optimizer(optimizers.Adagrad, *WEIGHTS, learning_rate=0.3, epsilon=0.1),
     optimizer(optimizers.Adam, *WEIGHTS, learning_rate=0.3, beta_1=0.8, amsgrad=True),
+    optimizer(optimizers.AdamW, *WEIGHTS, learning_rate=0.3, weight_decay=0.1),
+    optimizer(optimizers.Adamax, *WEIGHTS, learning_rate=0.3, beta_1=0.8, beta_2=0.9),
+    optimizer(optimizers.Lion, *WEIGHTS, learning_rate=0.3, beta_1=0.8, beta_2=0.7),
+    optimizer(optimizers.Nadam, *WEIGHTS, learning_rate=0.3, beta_1=0.8, beta_2=0.9),
     optimizer(
         *(optimizers.Optax, *WEIGHTS),
         transformation=optax.adam(0.3),
         _refuses={"config": "Optax.* has no config"},
+    ),
+    optimizer(
+        *(optimizers.RMSprop, *WEIGHTS),
+        learning_rate=0.2,
+        rho=0.8,
+        momentum=0.7,
+        centered=True,
     ),
     optimizer(optimizers.SGD, *WEIGHTS, learning_rate=0.2, clipnorm=0.5, _way="plain"),
     optimizer(optimizers.SGD, *WEIGHTS, learning_rate=0.2, momentum=0.9, nesterov=True),

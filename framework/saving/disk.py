@@ -93,8 +93,12 @@ class Draft:
         sync_folder(os.path.dirname(target))
 
 
-def path_of(filepath: str | bytes | os.PathLike) -> str:
+def path_of(filepath: str | bytes | os.PathLike, name: str = "filepath") -> str:
     """A path as a text.
+
+    Args:
+        filepath: The path.
+        name: What messages call it.
 
     Raises:
         ArgumentTypeError: for what is no path.
@@ -104,11 +108,11 @@ def path_of(filepath: str | bytes | os.PathLike) -> str:
         path = os.fsdecode(filepath)
     except TypeError:
         raise ArgumentTypeError(
-            f"`filepath` must be a text or a pathlib.Path; got {filepath!r} "
+            f"`{name}` must be a text or a pathlib.Path; got {filepath!r} "
             f"({type(filepath).__name__})."
         ) from None
     if not path:
-        raise ArgumentError("`filepath` is empty; expected the name of a file.")
+        raise ArgumentError(f"`{name}` is empty; expected the name of a file.")
     return path
 
 

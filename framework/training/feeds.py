@@ -46,6 +46,21 @@ class Portion:
     is_masked: bool
     batch_size: int
 
+    @property
+    def batch(self) -> Any:
+        """Types of a batch, nested."""
+        leaves = self.arrays[self.is_ordered + self.is_masked :]
+        kinds = [
+            jax.ShapeDtypeStruct(
+                (self.batch_size, *leaf.shape[1:])
+                if self.is_ordered
+                else leaf.shape[1:],
+                leaf.dtype,
+            )
+            for leaf in leaves
+        ]
+        return jax.tree.unflatten(self.tree, kinds)
+
 
 def feed_for(source: Source, pads: bool, most: int | None) -> "Feed":
     """The feed that suits a source.
@@ -77,10 +92,6 @@ class Feed:
     def portions(self, epoch: int, first: int = 0) -> Iterator[Portion]:
         """The portions of an epoch, from batch number `first` on."""
         raise NotImplementedError
-
-    def first_batch(self) -> Any:
-        """The types of one batch, to make weights for; `None` if that costs a batch."""
-        return None
 
 
 class Resident(Feed):

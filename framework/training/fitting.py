@@ -10,6 +10,7 @@ import jax
 from ..errors import ArgumentError, ArgumentTypeError
 from .callbacks import CallbackList, ProgressBar
 from .data import Source, find_source
+from .position import Position
 from .running import Run
 
 
@@ -82,6 +83,10 @@ class Fitting:
         self._callbacks = listed(
             callbacks, model, verbose, epochs=self._last, steps=steps
         )
+        self._position = Position(
+            model, self._source, self._callbacks.callbacks, self._first
+        )
+        model.__dict__["_kept_position"] = self._position
         model.stop_training = False
         model.history = self._callbacks.history
 
@@ -91,28 +96,34 @@ class Fitting:
             stack.callback(self._source.close)
             if self._validation is not None:
                 stack.callback(self._validation.close)
+            stack.callback(self._callbacks.close)
             self._train()
         return self._model.history
 
     def _train(self) -> None:
-        model, callbacks = self._model, self._callbacks
+        model, callbacks, position = self._model, self._callbacks, self._position
         prepare(model, self._source)
-        run = Run(model, "train", self._source, callbacks)
+        run = Run(model, "train", self._source, callbacks, position)
         judged = None
         if self._validation is not None:
             judged = Run(model, "test", self._validation, callbacks)
         callbacks.on_train_begin()
+        callbacks.on_resume(position)
+        if not position.step:  # it was written between two epochs
+            position.restore()
         logs: dict[str, Any] = {}
-        for epoch in range(self._first, self._last):
+        while position.epoch < self._last and not model.stop_training:
+            epoch = position.epoch
             callbacks.on_epoch_begin(epoch)
-            logs = run.epoch(epoch)
+            position.restore()
+            logs = run.epoch(epoch, position.step)
             self._source.end_epoch()
             if judged is not None and self._is_due(epoch):
                 found = evaluate(model, judged, callbacks)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
+            position.epoch, position.step = epoch + 1, 0
+            callbacks.on_position()
         callbacks.on_train_end(logs)
 
     def _is_due(self, epoch: int) -> bool:

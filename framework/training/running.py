@@ -11,6 +11,7 @@ from ..recording.body import is_handle
 from .callbacks import CallbackList
 from .feeds import Feed, Portion, feed_for, single
 from .padding import may_pad
+from .position import Position
 from .programs import Steps
 
 _SHOWN_SECONDS = 0.1
@@ -29,10 +30,16 @@ class Run:
         mode: "train" or "test".
         source: Where the batches come from.
         callbacks: What to tell.
+        position: What to keep up to date; `None` in evaluations.
     """
 
     def __init__(
-        self, model: Any, mode: str, source: Any, callbacks: CallbackList
+        self,
+        model: Any,
+        mode: str,
+        source: Any,
+        callbacks: CallbackList,
+        position: Position | None = None,
     ) -> None:
         self._model, self._mode, self._callbacks = model, mode, callbacks
         self._compiled = model._require_compiled("fit" if mode == "train" else "test")
@@ -46,8 +53,7 @@ class Run:
         self._hooks = "on_train" if is_train else "on_test"
         self._source = source
         self._feed = None if source is None else self._feed_of(source)
-        self._in_flight: Any = None
-        self.steps_done = 0
+        self._position = position or Position(model, source, (), 0)
 
     def _feed_of(self, source: Any) -> Feed:
         most = 1 if self._watches else self._asked
@@ -63,16 +69,21 @@ class Run:
         logs: Any = {}
         is_first, done = first == 0, first
         assert self._feed is not None
+        position = self._position
         for portion in self._feed.portions(number, first):
+            position.batch = portion.batch
             steps = self._steps_for(portion)
             place = portion.start
             while place < portion.stop and not self._is_stopped():
-                stop = min(portion.stop, place + self._length(portion, done))
+                stop = min(portion.stop, place + self._length(portion))
                 if self._watches:
                     self._tell("batch_begin", done)
                 logs = self._launch(steps, portion, place, stop, is_first)
-                self.steps_done += stop - place
                 done += stop - place
+                position.step, position.total_steps = (
+                    done,
+                    position.total_steps + stop - place,
+                )
                 place, is_first = stop, False
                 self._tell_of(done, logs)
         return read_logs(logs)
@@ -98,13 +109,15 @@ class Run:
             )
         return found
 
-    def _length(self, portion: Portion, done: int) -> int:
+    def _length(self, portion: Portion) -> int:
         """How many steps the next launch makes."""
         if self._watches:
             return 1
         most = self._asked or self._affordable(portion)
         if self._interval:
-            most = min(most, self._interval - self.steps_done % self._interval)
+            most = min(
+                most, self._interval - self._position.total_steps % self._interval
+            )
         return max(most, 1)
 
     def _affordable(self, portion: Portion) -> int:
@@ -129,7 +142,6 @@ class Run:
         recorded, began = steps.num_recorded, time.perf_counter()
         logs = steps(start, stop, is_first, portion.arrays)
         if not portion.is_ordered:  # let the host prepare the next ones meanwhile
-            logs, self._in_flight = logs, logs
             return logs
         _wait(logs)
         if steps.num_recorded == recorded and key in self._compiled.pace:
@@ -151,6 +163,8 @@ class Run:
             callbacks.on_train_steps_end(done, read_logs(logs))
         if callbacks.shows_progress:
             self._tell("progress", done, lambda: read_logs(logs))
+        if self._mode == "train":
+            callbacks.on_launch_end()
 
 
 def read_logs(logs: Any) -> dict[str, Any]:

@@ -122,6 +122,11 @@ class Trainer:
         self.__dict__["_kept_history"] = value
 
     @property
+    def _position(self) -> Any:
+        """Where the present `fit` is."""
+        return self.__dict__.get("_kept_position")
+
+    @property
     def metrics(self) -> list[Any]:
         """All metrics: the mean loss, those of `compile`, and those in the layers.
 

@@ -491,3 +491,42 @@ def test_nothing_of_a_step_is_kept():
         step()
     gc.collect()
     assert [reference() for reference in references] == [None] * 16
+
+
+def count_up(body, x, **options):
+    return jt.while_loop(lambda x: jt.reduce_sum(x) < 9.0, body, [x], **options)[0]
+
+
+def test_a_loop_in_a_function_says_what_its_body_does_that_has_no_program():
+    """Not that its condition has no value: a loop in Python was tried after that."""
+    read = jt.function(lambda x: count_up(lambda x: x + abs(float(x)), x))
+    expected = r"given to while_loop\(\) needs the value"
+    with pytest.raises(jt.errors.BodyError, match=expected):
+        read(jt.constant(1.0))
+    grow = jt.function(lambda x: count_up(lambda x: jt.concat([x, x], 0), x))
+    expected = r"takes, float32\[1\], .*; it returned float32\[2\]\."
+    with pytest.raises(jt.errors.ShapeError, match=expected):
+        grow(jt.ones(1))
+
+
+def test_a_loop_under_a_tape_in_a_function_needs_a_limit():
+    @jt.function
+    def slope(x, **options):
+        with jt.GradientTape() as tape:
+            tape.watch(x)
+            y = count_up(lambda x: 2.0 * x, x, **options)
+        return tape.gradient(y, x)
+
+    with pytest.raises(jt.errors.BodyError, match="Give maximum_iterations=100"):
+        slope(jt.constant(1.0))
+    # 1, 2, 4, 8, 16: four doublings.
+    assert float(slope(jt.constant(1.0), maximum_iterations=10)) == 16.0
+
+
+def test_an_error_of_the_body_itself_passes_a_loop_unchanged():
+    def body(x):
+        raise jt.errors.BodyError("mine")
+
+    for run in (count_up, jt.function(count_up)):
+        with pytest.raises(jt.errors.BodyError, match=r"^mine$"):
+            run(body, jt.constant(1.0))

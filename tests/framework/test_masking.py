@@ -176,3 +176,42 @@ def test_a_function_under_a_tape_sees_the_masks_of_its_arguments():
             masked, scaled = own(x), again(x)
             np.testing.assert_array_equal(masked.numpy(), total(x).numpy())
             assert str(mask_of(scaled)) == str(mask_of(scaling(x)))
+
+
+def two_inputs():
+    x, y = jt.Input((3, 1)), jt.Input((3, 1))
+    return jt.Model([x, y], [Counting()(Scaling()(x)), Counting()(y)])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_sequential_takes_a_mask(known):
+    entry = [jt.Input((3, 1))] if known else []
+    model, inputs = jt.Sequential([*entry, Scaling(), Counting()]), jt.ones((2, 3, 1))
+    for _ in range(2):
+        assert model(inputs, mask=MASK).tolist() == [2.0, 1.0]
+    assert mask_of(inputs) is None
+    assert model(inputs).tolist() == [-1.0, -1.0]
+
+
+def test_a_functional_model_takes_a_mask_for_each_input():
+    model, inputs = two_inputs(), [jt.ones((2, 3, 1)), np.ones((2, 3, 1), "float32")]
+    first, second = model(inputs, mask=[jt.constant(MASK), None])
+    assert (first.tolist(), second.tolist()) == ([2.0, 1.0], [-1.0, -1.0])
+
+
+def test_a_mask_is_given_inside_of_a_function_and_of_a_model():
+    inner = jt.Sequential([Scaling(), Counting()])
+
+    class Outer(jt.Model):
+        def call(self, inputs):
+            return inner(inputs, mask=inputs[:, :, 0] > 0)
+
+    inputs = jt.constant([[[1.0], [1.0], [0.0]], [[1.0], [0.0], [0.0]]])
+    for run in (Outer(), jt.function(Outer())):
+        assert run(inputs).tolist() == [2.0, 1.0]
+
+
+def test_masks_must_be_as_many_as_inputs():
+    inputs = [jt.ones((2, 3, 1)), jt.ones((2, 3, 1))]
+    with pytest.raises(ValueError, match="got 1 masks for 2 inputs"):
+        two_inputs()(inputs, mask=jt.constant(MASK))

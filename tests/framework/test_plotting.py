@@ -9,6 +9,7 @@ import jaxtape as jt
 from jaxtape.framework import plotting
 from jaxtape.framework.errors import (
     ArgumentError,
+    ArgumentTypeError,
     FileAccessError,
     MissingPackageError,
 )
@@ -201,6 +202,12 @@ def test_without_graphviz_text_is_offered(monkeypatch):
     monkeypatch.setattr(plotting.shutil, "which", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"'a.png', .* to_file='model.mmd'"):
         plot_model(chain(), "a.png")
+
+
+@pytest.mark.parametrize("value", [None, "model", Dense(1)])
+def test_what_is_no_model_is_named(value):
+    with pytest.raises(ArgumentTypeError, match=f"got {type(value).__name__} "):
+        plot_model(value)
 
 
 def test_an_ending_that_says_nothing_is_refused():

@@ -203,3 +203,29 @@ def test_ten_thousand_layers_with_weights():
     np.testing.assert_array_equal(gradient, np.ones((2, 3)))
     assert len(model.variables_by_path()) == 20_000
     assert model.count_params() == 120_000
+
+
+def test_a_hundred_levels_are_built_called_and_differentiated():
+    """The stack of Python has place for sixty of those frames that a call builds in."""
+    model = jt.Sequential([jt.layers.Dense(2, use_bias=False)])
+    for _ in range(100):
+        model = jt.Sequential([model])
+    with jt.GradientTape() as tape:
+        total = jt.reduce_sum(model(jt.ones((3, 4))))
+    (gradient,) = tape.gradient(total, model.trainable_variables)
+    assert gradient.tolist() == [[3.0, 3.0]] * 4  # each weight meets three ones
+
+
+def test_a_stack_that_is_full_is_tried_once():
+    """With samples of the shape at each level it would be 3**levels calls."""
+    calls = []
+
+    class Deep(jt.Layer):
+        def call(self, inputs):
+            calls.append(inputs.shape)
+            raise RecursionError("no place left")
+
+    model = jt.Sequential([jt.Input((4,))])
+    with pytest.raises(RecursionError, match="no place left"):
+        model.add(jt.Sequential([jt.Sequential([Deep()])]))
+    assert len(calls) == 1

@@ -14,8 +14,11 @@ Keys: `start` (kernel, bias); `gradients` (a list of 20); `cases`, each with
 index, counted from 0, to the rate assigned just before that step),
 `without_gradient` (step indices at which the kernel's gradient is None),
 `steps` (kernel and bias after each step), `slots` (optimizer variables after the
-last step, by name) and `iterations` (the step counter at the end).
+last step, by name) and `iterations` (the step counter at the end); `signatures`, the
+names and defaults of each constructor's arguments, in order.
 """
+
+import inspect
 
 import keras
 import numpy as np
@@ -72,6 +75,57 @@ CASES = [
         },
     },
     {"optimizer": "Adam", "arguments": {}, "without_gradient": [0, 3]},
+    {"optimizer": "RMSprop", "arguments": {}},
+    {
+        "optimizer": "RMSprop",
+        "arguments": {"learning_rate": 0.01, "rho": 0.8, "momentum": 0.7},
+    },
+    {
+        "optimizer": "RMSprop",
+        "arguments": {"centered": True, "epsilon": 1e-3, "clipnorm": 1.0},
+    },
+    {"optimizer": "RMSprop", "arguments": {"weight_decay": 0.01}},
+    {"optimizer": "AdamW", "arguments": {}},
+    {"optimizer": "AdamW", "arguments": {"learning_rate": 0.1, "weight_decay": 0.05}},
+    {"optimizer": "AdamW", "arguments": {"amsgrad": True, "clipvalue": 0.5}},
+    {"optimizer": "Adagrad", "arguments": {}},
+    {
+        "optimizer": "Adagrad",
+        "arguments": {
+            "learning_rate": 0.1,
+            "initial_accumulator_value": 0.5,
+            "epsilon": 1e-3,
+        },
+    },
+    {
+        "optimizer": "Adagrad",
+        "arguments": {"weight_decay": 0.01, "global_clipnorm": 1.0},
+        "learning_rates": {10: 0.01},
+    },
+    {"optimizer": "Adadelta", "arguments": {}},
+    {
+        "optimizer": "Adadelta",
+        "arguments": {"learning_rate": 1.0, "rho": 0.8, "epsilon": 1e-3},
+    },
+    {
+        "optimizer": "Adadelta",
+        "arguments": {"learning_rate": 0.5, "weight_decay": 0.01, "clipnorm": 1.0},
+    },
+    {"optimizer": "Adamax", "arguments": {}},
+    {
+        "optimizer": "Adamax",
+        "arguments": {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3},
+    },
+    {"optimizer": "Adamax", "arguments": {"weight_decay": 0.01, "clipvalue": 0.5}},
+    {"optimizer": "Nadam", "arguments": {}},
+    {
+        "optimizer": "Nadam",
+        "arguments": {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3},
+    },
+    {"optimizer": "Nadam", "arguments": {"weight_decay": 0.01, "clipnorm": 1.0}},
+    {"optimizer": "Lion", "arguments": {}},
+    {"optimizer": "Lion", "arguments": {"beta_1": 0.8, "beta_2": 0.7}},
+    {"optimizer": "Lion", "arguments": {"weight_decay": 0.01, "clipvalue": 0.5}},
 ]
 
 
@@ -107,6 +161,14 @@ def run(case, start, gradients):
     }
 
 
+def signature_of(optimizer):
+    return [
+        [argument.name, argument.default]
+        for argument in inspect.signature(optimizer).parameters.values()
+        if argument.kind is not argument.VAR_KEYWORD
+    ]
+
+
 def named(pair):
     return dict(zip(NAMES, pair, strict=True))
 
@@ -117,6 +179,10 @@ def main():
         "start": named(start),
         "gradients": [named(pair) for pair in gradients],
         "cases": [run(case, start, gradients) for case in CASES],
+        "signatures": {
+            name: signature_of(getattr(keras.optimizers, name))
+            for name in sorted({case["optimizer"] for case in CASES})
+        },
     }
     write_golden(__file__, plain(contents))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import jaxtape as jt
-from tests.golden_values import float32, golden
+from tests.golden_values import float32, golden, signature_of
 
 GOLDEN = golden("optimizers")
 NAMES = ("kernel", "bias")
@@ -47,3 +47,20 @@ def check_case(case):
                 variable.numpy(), float32(wanted[name]), rtol=2e-5, atol=1e-6
             )
     assert int(optimizer.iterations) == case["iterations"]
+
+
+def check_signature(optimizer):
+    """Keras's own arguments of a class, in order, with its defaults."""
+    *ours, options = signature_of(getattr(jt.optimizers, optimizer))
+    assert options == ["options"]
+    assert ours == GOLDEN["signatures"][optimizer][: len(ours)]
+
+
+def check_finite(optimizer, limit):
+    """Row F13n: three updates by such gradients are finite and within `limit`."""
+    variable = jt.Variable(np.zeros(5, "float32"))
+    for _ in range(3):
+        optimizer.apply([jt.constant([0.0, 1e-20, -1e-20, 1e20, -1e20])], [variable])
+    assert np.all(np.abs(variable.numpy()) < limit)  # NaN is not
+    assert variable.numpy()[0] == 0.0
+    assert variable.numpy()[3] < 0.0

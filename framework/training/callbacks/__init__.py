@@ -1,5 +1,6 @@
 """Callbacks: what watches a training, one class a file."""
 
+from .backup_and_restore import BackupAndRestore as BackupAndRestore
 from .callback import Callback as Callback
 from .callback_list import CallbackList as CallbackList
 from .csv_logger import CSVLogger as CSVLogger

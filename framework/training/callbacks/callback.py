@@ -15,6 +15,9 @@ class Callback:
     callback does to the model: weights, `model.optimizer.learning_rate`, and
     `model.stop_training = True`, which ends the training after the present epoch.
 
+    An error that a hook raises ends `fit` at once and no further hook is called;
+    `model.history` has the epochs before it, and the model goes on from where it is.
+
     Attributes:
         model: The model that is trained; set before the first hook.
         params: `"verbose"`, `"epochs"` and `"steps"` (batches of an epoch, `None` while
@@ -41,6 +44,8 @@ class Callback:
 
     step_interval: int | None = None
     shows_progress: bool = False
+    state_names: tuple[str, ...] = ()
+    """Attributes that a checkpoint of the training holds: numbers, texts, arrays."""
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -58,6 +63,15 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Called once the model is known, before the first hook."""
         self._model = model
+
+    def get_state(self) -> dict[str, Any]:
+        """What the callback has to know when a training goes on."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take what `get_state` returned; called after `on_train_begin`."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Called when `fit` begins."""
@@ -91,6 +105,25 @@ class Callback:
         Args:
             step: Batches done in this epoch.
             logs: Losses and metrics.
+        """
+
+    def on_resume(self, position: Any) -> None:
+        """Called after every `on_train_begin`, to go on from a checkpoint.
+
+        Args:
+            position: Where the training begins; may be changed.
+        """
+
+    def on_position(self) -> None:
+        """Called after every `on_epoch_end`, when the next epoch is about to begin."""
+
+    def close(self) -> None:
+        """Called when `fit` ends in any way, also by an error or an interrupt."""
+
+    def on_launch_end(self) -> None:
+        """Called between steps whenever `fit` comes back from the device.
+
+        That is at least about twice a second, where a step is not longer.
         """
 
     def on_train_progress(self, step: int, read_logs: Callable[[], Logs]) -> None:

@@ -66,6 +66,7 @@ class CallbackList:
         self.steps_before = 0
         self._steps_seen = 0
         self._batch_watchers = [c for c in self.callbacks if overrides(c, *_STEP_HOOKS)]
+        self._launch_watchers = self._overriding("on_launch_end")
         self._test_watchers = self._overriding(
             "on_test_batch_begin", "on_test_batch_end"
         )
@@ -157,6 +158,26 @@ class CallbackList:
         before, self._steps_seen = self._steps_seen, self.steps_before + step
         due = [c for c in self.callbacks if _is_due(c, before, self._steps_seen)]
         _call(due, "on_train_steps_end", logs, step)
+
+    def on_resume(self, position: Any) -> None:
+        """Call it on all."""
+        for callback in self.callbacks:
+            callback.on_resume(position)
+
+    def on_position(self) -> None:
+        """Call it on all."""
+        for callback in self.callbacks:
+            callback.on_position()
+
+    def close(self) -> None:
+        """Call it on all."""
+        for callback in self.callbacks:
+            callback.close()
+
+    def on_launch_end(self) -> None:
+        """Call it on those that override it."""
+        for callback in self._launch_watchers:
+            callback.on_launch_end()
 
     def on_train_progress(self, step: int, read_logs: Callable[[], Logs]) -> None:
         """Call it on those that show progress."""

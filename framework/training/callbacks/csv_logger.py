@@ -1,5 +1,6 @@
 """CSVLogger: what each epoch came to, as a row of a file."""
 
+import contextlib
 import csv
 import io
 import os
@@ -7,7 +8,9 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from ...errors import ArgumentError
 from ...recording.site import user_level
+from ...saving import disk
 from .callback import Callback, Logs
 
 
@@ -27,28 +30,40 @@ class CSVLogger(Callback):
         one warning. Rows that could not be written are kept and tried again after each
         epoch.
 
+    Raises:
+        ArgumentTypeError: for a `filename` that is no path.
+        ArgumentError: for a `separator` that is not one letter.
+
     Example:
         >>> logger = CSVLogger("training.csv")
     """
+
+    state_names = ("keys", "_size")
 
     def __init__(
         self, filename: str | os.PathLike, separator: str = ",", append: bool = False
     ) -> None:
         super().__init__()
-        self.filename = os.fspath(filename)
+        self.filename = disk.path_of(filename, "filename")
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ArgumentError(
+                f"`separator` of CSVLogger must be one letter; got {separator!r}."
+            )
         self.sep, self.append = separator, append
         self._begin()
 
     def _begin(self) -> None:
         self.keys: list[str] | None = None
         self._waiting = ""
-        self._size: int | None = None if self.append else 0
+        self._size = 0
+        if self.append:
+            with contextlib.suppress(OSError):
+                self._size = os.path.getsize(self.filename)
         self._has_warned = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Begin the file anew, or go on with it."""
-        self._begin()
-        self._write()
+        """Begin the file anew, or go on with it: when there is a row."""
+        self._begin()  # a training that goes on keeps the rows of before
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add a row."""
@@ -63,13 +78,16 @@ class CSVLogger(Callback):
         self._waiting += text.getvalue()
         self._write()
 
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Try once more what could not be written."""
+        if self._waiting:
+            self._write()
+
     def _write(self) -> None:
         """Write what waits after what is known to be written."""
         data = self._waiting.encode()
         try:
             with open(self.filename, "ab") as file:
-                if self._size is None:
-                    self._size = file.tell()
                 file.truncate(self._size)  # a part of a row that did not fit
                 file.write(data)
             self._size, self._waiting = self._size + len(data), ""

@@ -48,7 +48,8 @@ def _chosen(curves: Mapping[str, Curve], names: Sequence[str] | None) -> list[st
             "The History has no numbers yet, so there is nothing to plot. Plot it "
             "after `fit`, or after the first epoch."
         )
-    chosen = known if names is None else [n.removeprefix("val_") for n in names]
+    given = [names] if isinstance(names, str) else names
+    chosen = known if given is None else [str(n).removeprefix("val_") for n in given]
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
         raise ArgumentError(

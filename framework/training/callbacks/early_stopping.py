@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from . import settings
 from .callback import Logs
 from .console import say
 from .monitoring import Monitor
@@ -33,11 +34,14 @@ class EarlyStopping(Monitor):
         best value of all.
 
     Raises:
+        ArgumentTypeError: for an argument of another type.
         ArgumentError: for an unknown mode, or a quantity of unknown direction.
 
     Example:
         >>> stopping = EarlyStopping(patience=3, restore_best_weights=True)
     """
+
+    state_names = ("wait", "best", "best_epoch", "stopped_epoch", "best_weights")
 
     def __init__(
         self,
@@ -51,10 +55,13 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose = patience, verbose
-        self.baseline = baseline
+        self.patience = settings.count(self, "patience", patience)
+        self.verbose = settings.count(self, "verbose", verbose)
+        self.baseline = settings.optional_number(self, "baseline", baseline)
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = settings.count(
+            self, "start_from_epoch", start_from_epoch
+        )
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: Any = None
 

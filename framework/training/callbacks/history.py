@@ -27,6 +27,8 @@ class History(Callback):
         {'loss': [0.5], 'val_loss': [0.75]}
     """
 
+    state_names = ("history", "epoch")
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[Any]] = {}

@@ -22,7 +22,7 @@ class LambdaCallback(Callback):
             `step_interval` for `on_train_steps_end`.
 
     Raises:
-        ArgumentTypeError: for a name that is no hook.
+        ArgumentTypeError: for a name that is no hook, or what is no function.
 
     Example:
         >>> losses = []
@@ -60,6 +60,10 @@ class LambdaCallback(Callback):
                 raise ArgumentTypeError(
                     f"LambdaCallback() got {name!r}, which is no hook of Callback. "
                     f"Hooks: {', '.join(hooks)}."
+                )
+            if name in hooks and not (value is None or callable(value)):
+                raise ArgumentTypeError(
+                    f"`{name}` of LambdaCallback must be a function; got {value!r}."
                 )
             if value is not None:
                 setattr(self, name, value)

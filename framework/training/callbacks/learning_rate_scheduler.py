@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import ArgumentTypeError
-from . import learning_rates
+from . import learning_rates, settings
 from .callback import Callback, Logs
 from .console import say
 
@@ -19,7 +19,7 @@ class LearningRateScheduler(Callback):
         verbose: 1 prints a line. Default 0.
 
     Raises:
-        ArgumentTypeError: if what `schedule` returns is no number.
+        ArgumentTypeError: if `schedule` is no function, or returns no number.
 
     Example:
         >>> decay = LearningRateScheduler(lambda epoch, rate: rate * 0.95)
@@ -27,7 +27,13 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
-        self.schedule, self.verbose = schedule, verbose
+        if not callable(schedule):
+            raise ArgumentTypeError(
+                "`schedule` must be a function of the epoch's number, such as "
+                f"lambda epoch: 0.1 / (epoch + 1); got {schedule!r}."
+            )
+        self.schedule = schedule
+        self.verbose = settings.count(self, "verbose", verbose)
         self._takes_rate = _takes_two(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

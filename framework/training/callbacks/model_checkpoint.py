@@ -1,10 +1,14 @@
 """ModelCheckpoint: the model or its weights on disk, every epoch or every few steps."""
 
+import math
 import os
+import warnings
 from typing import Any
 
 from ...errors import ArgumentError
+from ...recording.site import user_level
 from ...saving import disk, saved_model, weights
+from . import settings
 from .callback import Logs
 from .console import say
 from .monitoring import Monitor
@@ -32,7 +36,12 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: What the first value must be better than. Default
             none.
 
+    Note:
+        Nothing is saved while the loss is NaN or infinite, with one warning: what was
+        good on disk would be lost. Keras saves it.
+
     Raises:
+        ArgumentTypeError: for an argument of another type.
         ArgumentError: for an unknown mode or `save_freq`, an HDF5 name, and at the
             first saving for a name in `filepath` that the logs do not have.
         FileAccessError: if the system refuses; the old content is there still.
@@ -41,6 +50,8 @@ class ModelCheckpoint(Monitor):
         >>> best = ModelCheckpoint("runs/best", save_best_only=True)
         >>> often = ModelCheckpoint("runs/{epoch}-{batch}", save_freq=1000)
     """
+
+    state_names = ("best",)
 
     def __init__(
         self,
@@ -56,16 +67,20 @@ class ModelCheckpoint(Monitor):
         super().__init__(monitor, mode)
         kind = weights if save_weights_only else saved_model
         self.filepath = kind.checked_path(filepath)
-        self.verbose = verbose
+        self.verbose = settings.count(self, "verbose", verbose)
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.best = initial_value_threshold
+        self.best = settings.optional_number(
+            self, "initial_value_threshold", initial_value_threshold
+        )
         self.save_freq = save_freq
         self.step_interval = _steps(save_freq)
         self._epoch = 0
+        self._has_told = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Find out which direction is better; what was best stays, as in Keras."""
+        self._has_told = False
         if self.save_best_only:
             super().on_train_begin(logs)
 
@@ -84,7 +99,7 @@ class ModelCheckpoint(Monitor):
 
     def _save(self, epoch: int, logs: Logs) -> None:
         path = self._path(epoch, logs)
-        reason = self._reason(logs)
+        reason = self._reason(logs) if self._is_sound(path, logs) else None
         if reason is None:
             return
         folder = os.path.dirname(path)
@@ -97,6 +112,19 @@ class ModelCheckpoint(Monitor):
             self.model.save(path, overwrite=True)
         if self.verbose > 0:
             say(f"Epoch {epoch + 1}: saved {path}{reason}")
+
+    def _is_sound(self, path: str, logs: Logs) -> bool:
+        """Whether the loss is a number, as far as it is known."""
+        loss = logs.get("loss", 0.0)
+        is_sound = math.isfinite(loss)
+        if not is_sound and not self._has_told:
+            self._has_told = True
+            warnings.warn(
+                f"ModelCheckpoint does not save {path}: the loss is {float(loss)}. "
+                "What was saved before is unchanged.",
+                stacklevel=user_level(),
+            )
+        return is_sound
 
     def _reason(self, logs: Logs) -> str | None:
         """Why to save, as a part of a sentence; `None` if there is no reason to."""

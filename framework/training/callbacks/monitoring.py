@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import ArgumentError
 from ...recording.site import user_level
+from . import settings
 from .callback import Callback, Logs
 
 _RISING = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2", "cosine")
@@ -27,6 +28,7 @@ class Monitor(Callback):
         min_delta: Smallest change that counts as better.
 
     Raises:
+        ArgumentTypeError: for a `monitor` that is no text.
         ArgumentError: for another mode; when the training begins, if the mode is
             `"auto"` and neither the metrics nor the name tell the direction.
     """
@@ -38,8 +40,8 @@ class Monitor(Callback):
                 f"`mode` of {type(self).__name__} must be 'auto', 'min' or 'max'; got "
                 f"{mode!r}."
             )
-        self.monitor, self.mode = monitor, mode
-        self.min_delta = abs(min_delta)
+        self.monitor, self.mode = settings.text(self, "monitor", monitor), mode
+        self.min_delta = abs(settings.number(self, "min_delta", min_delta))
         self.best: float | None = None
         self._rises: bool | None = None if mode == "auto" else mode == "max"
         self._has_warned = False

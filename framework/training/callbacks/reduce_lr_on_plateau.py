@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...errors import ArgumentError
-from . import learning_rates
+from . import learning_rates, settings
 from .callback import Logs
 from .console import say
 from .monitoring import Monitor
@@ -24,6 +24,7 @@ class ReduceLROnPlateau(Monitor):
         min_lr: The learning rate gets no smaller. Default 0.
 
     Raises:
+        ArgumentTypeError: for an argument of another type.
         ArgumentError: for a factor that is not below 1, an unknown mode, or a quantity
             of unknown direction.
 
@@ -34,6 +35,8 @@ class ReduceLROnPlateau(Monitor):
     Example:
         >>> halving = ReduceLROnPlateau("loss", factor=0.5, patience=2)
     """
+
+    state_names = ("best", "wait", "cooldown_counter")
 
     def __init__(
         self,
@@ -47,12 +50,15 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0 <= factor < 1:
+        self.factor = settings.number(self, "factor", factor)
+        if not 0 <= self.factor < 1:
             raise ArgumentError(
                 f"`factor` must be at least 0 and less than 1; got {factor}."
             )
-        self.factor, self.patience, self.verbose = factor, patience, verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+        self.patience = settings.count(self, "patience", patience)
+        self.verbose = settings.count(self, "verbose", verbose)
+        self.cooldown = settings.count(self, "cooldown", cooldown)
+        self.min_lr = settings.number(self, "min_lr", min_lr)
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

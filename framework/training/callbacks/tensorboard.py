@@ -11,6 +11,8 @@ import numpy as np
 
 from ...errors import ArgumentError, MissingPackageError
 from ...recording.site import user_level
+from ...saving import disk
+from . import settings
 from .callback import Callback, Logs
 
 _numbers = itertools.count()
@@ -44,6 +46,7 @@ class TensorBoard(Callback):
 
     Raises:
         MissingPackageError: when a training begins, without tensorboardX.
+        ArgumentTypeError: for an argument of another type.
         ArgumentError: for another `update_freq`.
 
     Example:
@@ -63,7 +66,8 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ) -> None:
         super().__init__()
-        self.log_dir, self.histogram_freq = os.fspath(log_dir), histogram_freq
+        self.log_dir = disk.path_of(log_dir, "log_dir")
+        self.histogram_freq = settings.count(self, "histogram_freq", histogram_freq)
         self.write_graph = write_graph
         self.write_steps_per_second = write_steps_per_second
         self.step_interval = _steps(update_freq)

@@ -18,6 +18,8 @@ from .decisions import FalseNegatives as FalseNegatives
 from .decisions import FalsePositives as FalsePositives
 from .decisions import TrueNegatives as TrueNegatives
 from .decisions import TruePositives as TruePositives
+from .f_score import F1Score as F1Score
+from .f_score import FBetaScore as FBetaScore
 from .lookup import deserialize as deserialize
 from .lookup import get as get
 from .lookup import serialize as serialize
@@ -26,6 +28,7 @@ from .mean_metric_wrapper import MeanMetricWrapper as MeanMetricWrapper
 from .metric import Metric as Metric
 from .precision_recall import Precision as Precision
 from .precision_recall import Recall as Recall
+from .r2_score import R2Score as R2Score
 from .resolving import resolve_accuracy as resolve_accuracy
 from .resolving import resolve_crossentropy as resolve_crossentropy
 from .squared_error import MeanSquaredError as MeanSquaredError

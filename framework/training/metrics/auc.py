@@ -158,6 +158,7 @@ class AUC(Confusion, is_one_call=True):
         super().__init__(
             *([-_BEYOND, *inner, 1 + _BEYOND], name, dtype),
             is_clipped=True,
+            is_even=thresholds is None,
             from_logits=bool(from_logits),
             is_by_label=bool(multi_label),
             label_weights=None if multi_label else weights,
@@ -177,13 +178,12 @@ class AUC(Confusion, is_one_call=True):
             "label_weights": averaged,
         }
         self._result_frozen = (self._dtype, self.curve, method, averaged)
-        self._has_sums = not multi_label or num_labels is not None
         if num_labels is not None and not multi_label:
             raise ArgumentError(
                 f"`num_labels` is {num_labels}, but `multi_label` is false. Set it, or "
                 "leave `num_labels` out."
             )
-        if self._has_sums:
+        if not multi_label or num_labels is not None:
             labels = () if num_labels is None else (num_labels,)
             self._add_sums((2, self.num_thresholds + 1, *labels))
 
@@ -206,21 +206,15 @@ class AUC(Confusion, is_one_call=True):
 
     def _settle_labels(self, shape: tuple[int, ...]) -> None:
         """Make a histogram for each column, if there is none yet."""
-        columns = self._sums.shape[-1] if self._has_sums else None
+        columns = None if self._sums is None else self._sums.shape[-1]
         if len(shape) != 2 or columns not in (None, shape[-1]):
             raise ShapeError(
                 f"AUC('{self.name}') with multi_label=True expected predictions of "
                 f"shape (samples, {columns or 'labels'}); got shape {shape}. Without "
                 "it, predictions may have any shape."
             )
-        if not self._has_sums:
+        if self._sums is None:
             self._add_sums((2, self.num_thresholds + 1, shape[-1]))
-            self._has_sums = True
-
-    def reset_state(self) -> None:
-        """Forget all batches."""
-        if self._has_sums:
-            super().reset_state()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -27,6 +27,10 @@ LOWEST = -1e10
 """What predictions below the top k become, and the threshold that the others exceed."""
 
 
+_FEW = 8
+"""Thresholds up to which comparing with each is faster than a search."""
+
+
 class Counts(NamedTuple):
     """Sums of weights at each threshold, in rising order."""
 
@@ -110,6 +114,7 @@ def _histogram(
     top_k: int | None = None,
     class_id: int | None = None,
     is_clipped: bool = False,
+    is_even: bool = False,
     from_logits: bool = False,
     is_by_label: bool = False,
     label_weights: tuple[float, ...] | None = None,
@@ -124,6 +129,7 @@ def _histogram(
         top_k: How many predictions of a row count; the others exceed no threshold.
         class_id: The class that counts alone.
         is_clipped: Whether predictions outside of 0 to 1 count as 0 and 1.
+        is_even: Whether the thresholds divide 0 to 1 evenly.
         from_logits: Whether predictions are logits.
         is_by_label: Whether each column has a histogram of its own.
         label_weights: Factors of the columns.
@@ -145,7 +151,7 @@ def _histogram(
         values = jax.nn.sigmoid(values)
     if is_clipped:
         values = jnp.clip(values, 0, 1)
-    place = y_true.astype(bool) * (bounds.size + 1) + _buckets(values, bounds)
+    place = y_true.astype(bool) * (bounds.size + 1) + _buckets(values, bounds, is_even)
     if is_by_label:
         place = place * values.shape[-1] + jnp.arange(values.shape[-1])
     return _add(sums, place.ravel(), None if weight is None else weight.ravel())
@@ -164,10 +170,27 @@ def _add(sums: jax.Array, place: jax.Array, weight: jax.Array | None) -> jax.Arr
     return accumulation.add_reduced(sums, weight, summed)
 
 
-def _buckets(values: jax.Array, bounds: jax.Array) -> jax.Array:
+def _buckets(values: jax.Array, bounds: jax.Array, is_even: bool) -> jax.Array:
     """How many thresholds each value exceeds; none if it is not defined."""
-    found = jnp.searchsorted(bounds, values, side="left")
-    return jnp.where(jnp.isnan(values), 0, found)
+    is_none = jnp.isnan(values)
+    values = jnp.where(is_none, 0, values)
+    if is_even:
+        found = _even_buckets(values, bounds)
+    else:
+        method = "compare_all" if bounds.size <= _FEW else "scan_unrolled"
+        found = jnp.searchsorted(bounds, values, side="left", method=method)
+    return jnp.where(is_none, 0, found)
+
+
+def _even_buckets(values: jax.Array, bounds: jax.Array) -> jax.Array:
+    """The same for values from 0 to 1 and thresholds that divide it evenly.
+
+    The quotient may be rounded to the next one, which the thresholds themselves show.
+    """
+    guess = jnp.ceil(values * (bounds.size - 1)).astype(np.int32)
+    guess = jnp.clip(guess, 1, bounds.size - 1)
+    is_beyond, is_before = bounds[guess] < values, bounds[guess - 1] >= values
+    return guess + is_beyond.astype(np.int32) - is_before.astype(np.int32)
 
 
 def _only_top(values: jax.Array, k: int) -> jax.Array:

@@ -3,11 +3,26 @@
 import operator
 from typing import Any, ClassVar
 
+import jax
+
 from ... import elementwise_losses as formulas
 from ... import registry
 from ...recording.op import Op
 from .formula_mean import FormulaMean, option
 from .mean import mean_op
+
+
+def _counted(
+    y_true: jax.Array,
+    y_pred: jax.Array,
+    *,
+    axis: int,
+    ignore_class: int | None,
+    from_logits: bool,
+) -> jax.Array | None:
+    if ignore_class is None:
+        return None
+    return formulas.labels_of(y_true, y_pred.shape, axis) != ignore_class
 
 
 @registry.register_class("metric", "bce", "BCE")
@@ -101,13 +116,15 @@ class SparseCategoricalCrossentropy(FormulaMean):
         name: Default "sparse_categorical_crossentropy".
         dtype: As in `Metric`.
         from_logits: Whether `y_pred` holds logits. Default false, as in Keras.
+        ignore_class: Label of samples that do not count. Default none.
         axis: The axis of the classes. Default the last.
 
     Shapes:
         y_true (batch, ...) or (batch, ..., 1), y_pred (batch, ..., classes) -> ()
 
     Note:
-        A label that is no class makes the result NaN.
+        A label that is no class makes the result NaN. Keras counts samples of
+        `ignore_class` as 0 in the mean; here they do not count, as in the loss.
 
     Example:
         >>> metric = SparseCategoricalCrossentropy(from_logits=True)
@@ -116,7 +133,9 @@ class SparseCategoricalCrossentropy(FormulaMean):
     """
 
     _update: ClassVar[Op] = mean_op(
-        "sparse_categorical_crossentropy", formulas.sparse_categorical_crossentropy
+        "sparse_categorical_crossentropy",
+        formulas.sparse_categorical_crossentropy,
+        _counted,
     )
     _direction = "down"
 
@@ -125,13 +144,16 @@ class SparseCategoricalCrossentropy(FormulaMean):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
         super().__init__(
             *(name, dtype),
             from_logits=bool(from_logits),
+            ignore_class=None if ignore_class is None else operator.index(ignore_class),
             axis=operator.index(axis),
         )
 
     from_logits = option("from_logits", "Whether `y_pred` holds logits.")
+    ignore_class = option("ignore_class", "Label of samples that do not count.")
     axis = option("axis", "The axis of the classes.")

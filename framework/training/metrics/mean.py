@@ -13,18 +13,19 @@ from ...recording.op import Op
 from ...recording.tensor import Tensor, TensorLike
 from . import accumulation
 from .running_sums import RunningSums
-from .weighing import per_sample, split_inputs, weighed
+from .weighing import per_sample, split_inputs, weighed, weights_for
 
-Formula = Callable[..., jax.Array]
+Formula = Callable[..., Any]
 
 
-def mean_op(name: str, formula: Formula) -> Op:
+def mean_op(name: str, formula: Formula, counted: Formula | None = None) -> Op:
     """The op that takes the mean of a formula further.
 
     Args:
         name: What messages call it.
         formula: From the values that the metric is shown, and the options of its
             structure, to one value for each sample or for each of its parts.
+        counted: From the same to which of the values count, or `None` for all.
     """
 
     def update(
@@ -36,6 +37,10 @@ def mean_op(name: str, formula: Formula) -> Op:
     ) -> jax.Array:
         inputs, weight = split_inputs(inputs, is_weighted, is_masked, sums.dtype)
         values = formula(*inputs, **structure)
+        counts = counted(*inputs, **structure) if counted else None
+        if counts is not None:
+            counts = counts.astype(sums.dtype)
+            weight = counts if weight is None else weights_for(values, weight) * counts
         if weight is None:
             count = jnp.asarray(values.shape[0] if values.ndim else 1, sums.dtype)
             return jnp.stack(

@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from ...errors import NotBuiltError, ShapeError
 from ...recording.execution import call
 from ...recording.op import Op
 from ...recording.tensor import Tensor, TensorLike, convert
+from ...variable import Variable
 from . import accumulation
 from .metric import Metric
 
@@ -25,6 +27,7 @@ class RunningSums(Metric):
 
     def __init__(self, name: str | None, dtype: Any) -> None:
         super().__init__(name, dtype)
+        self._sums: Any = None  # a Variable, once the number of columns is known
         self._result_options: dict[str, Any] = {"dtype": self._dtype}
         self._result_frozen: tuple = (self._dtype,)
 
@@ -32,6 +35,32 @@ class RunningSums(Metric):
         """Make the sums, of this shape, in at least float32."""
         kind = jnp.promote_types(self._dtype, "float32")
         self._sums = self.add_variable((2, *shape), "zeros", kind, name="sums")
+
+    def _settle_columns(
+        self, y_true: tuple[int, ...], y_pred: tuple[int, ...], rows: int
+    ) -> None:
+        """Make the sums of the columns of matrices, if there are none yet.
+
+        Args:
+            y_true: Shape of the targets.
+            y_pred: Shape of the predictions.
+            rows: How many sums there are of each column.
+
+        Raises:
+            ShapeError: if these are no matrices of the same shape, or have other
+                columns than those before.
+        """
+        columns = None if self._sums is None else self._sums.shape[2:]
+        is_known = not columns or columns == y_pred[-1:]
+        if len(y_pred) != 2 or y_true != y_pred or not is_known:
+            wanted = columns[0] if columns else "columns"
+            raise ShapeError(
+                f"{type(self).__name__}('{self.name}') expected two matrices of shape "
+                f"(samples, {wanted}); got `y_true` of shape {y_true} and `y_pred` of "
+                f"shape {y_pred}. Reshape vectors to (samples, 1)."
+            )
+        if self._sums is None:
+            self._add_sums((rows, *y_pred[-1:]))
 
     def _take(
         self,
@@ -42,6 +71,7 @@ class RunningSums(Metric):
         mask: Tensor | None,
         options: dict[str, Any],
         frozen: tuple,
+        further: Sequence[Variable] = (),
     ) -> None:
         """Call an op that assigns the sums.
 
@@ -53,8 +83,9 @@ class RunningSums(Metric):
             mask: What of it counts.
             options: Of the op, beside `is_weighted` and `is_masked`.
             frozen: `options` in hashable form.
+            further: Variables that it assigns beside the sums.
         """
-        inputs: list[Any] = [self._sums]
+        inputs: list[Any] = [self._sums, *further]
         inputs += [convert(x, name=n) for x, n in zip(values, names, strict=True)]
         is_weighted, is_masked = sample_weight is not None, mask is not None
         if is_weighted:
@@ -66,9 +97,14 @@ class RunningSums(Metric):
 
     def result(self) -> Tensor:
         """What all batches since the last reset come to."""
-        return call(
-            self._result, (self._sums,), self._result_options, self._result_frozen
-        )
+        if self._sums is None:
+            raise NotBuiltError(
+                f"{type(self).__name__}('{self.name}') has no result yet: the number "
+                "of columns is not known before the first batch. Call update_state "
+                "first."
+            )
+        options, frozen = self._result_options, self._result_frozen
+        return call(self._result, (self._sums,), options, frozen)
 
     def merge_state(self, metrics: Iterable[Metric]) -> None:
         """Take in what other metrics of this kind have been shown; see `Metric`."""

@@ -76,3 +76,8 @@ def _fitted(weight: jax.Array, shape: tuple[int, ...]) -> jax.Array:
             f"shape {shape}; got shape {weight.shape}. Give one weight for each "
             f"sample: shape {shape[:1]}."
         ) from None
+
+
+def columns_of(values: jax.Array, weight: jax.Array | None) -> jax.Array:
+    """Weights of each entry of a matrix; 1 where there are none."""
+    return jnp.ones_like(values) if weight is None else weights_for(values, weight)

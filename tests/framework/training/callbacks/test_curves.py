@@ -67,6 +67,7 @@ def test_chosen_quantities_are_drawn_in_their_order(history):
     assert [axis.get_ylabel() for axis in history.plot(["val_accuracy"])] == [
         "accuracy"
     ]
+    assert [axis.get_ylabel() for axis in history.plot("loss")] == ["loss"]
     labels = [axis.get_ylabel() for axis in history.plot(["accuracy", "loss"])]
     assert labels == ["accuracy", "loss"]
 

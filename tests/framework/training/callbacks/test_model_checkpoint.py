@@ -82,6 +82,14 @@ def test_without_the_quantity_each_epoch_is_saved_with_a_warning():
     assert len(w) == 1
 
 
+@pytest.mark.parametrize("freq", ["epoch", 1])
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_model_whose_loss_is_no_number_is_not_saved(freq, loss):
+    with pytest.warns(UserWarning, match=f"save m: the loss is {loss}. What") as caught:
+        assert saved({"loss": [1, loss, loss]}, save_freq=freq) == [("m", 1)]
+    assert len(caught) == 1
+
+
 def test_what_it_does_is_printed(capsys):
     saved({"val_loss": [3, 4, 2]}, save_best_only=True, verbose=1)
     assert capsys.readouterr().out.splitlines() == [

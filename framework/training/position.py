@@ -1,0 +1,110 @@
+"""Position: where in its epochs and batches a training is, and its checkpoints."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..saving import checkpoint
+
+
+class Position:
+    """Where a call of `fit` is, which a checkpoint holds beside all variables.
+
+    Args:
+        model: What is trained.
+        source: Where the batches come from.
+        callbacks: All callbacks of the run.
+        epoch: Number of the first epoch.
+
+    Attributes:
+        epoch: Number of the present epoch.
+        step: Batches of it that are done.
+        total_steps: Batches that are done in all.
+        batch: Types of a batch, nested; `None` if not known yet.
+    """
+
+    def __init__(
+        self, model: Any, source: Any, callbacks: Sequence[Any], epoch: int
+    ) -> None:
+        self._model, self._source, self._callbacks = model, source, callbacks
+        self.epoch, self.step, self.total_steps = epoch, 0, 0
+        self.batch: Any = None
+        self._path: str | None = None
+        self._states: list[dict[str, Any]] = []
+
+    def save(self, path: str) -> None:
+        """Write a checkpoint."""
+        facts = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "total_steps": self.total_steps,
+            "order_seed": self._source.seed,
+            "batch": _written(self.batch),
+            "callbacks": [
+                {"class": type(callback).__name__, "state": callback.get_state()}
+                for callback in self._callbacks
+            ],
+        }
+        checkpoint.write(path, self._model, self._model.metrics, facts)
+
+    def go_on_from(self, path: str) -> None:
+        """Begin where a checkpoint was written; `restore` then reads its variables.
+
+        Raises:
+            FileContentError: for a folder that holds something else.
+        """
+        facts = checkpoint.facts_of(path)
+        self.epoch, self.step = facts["epoch"], facts["step"]
+        self.total_steps = facts["total_steps"]
+        self.batch = types_of(facts["batch"])
+        self._states = facts["callbacks"]
+        self._path = path
+        if facts["order_seed"] is not None:
+            self._source.seed = facts["order_seed"]
+        self._source.skip_epochs(self.epoch)
+
+    def restore(self) -> None:
+        """Put variables and callbacks where the checkpoint says they were, if any.
+
+        Callbacks take their state by their class and their place among its objects.
+        """
+        if self._path is None:
+            return
+        path, self._path = self._path, None
+        if self.batch is not None:
+            kinds, tree = jax.tree.flatten(self.batch)
+            self._model._prepare(kinds, tree)
+        checkpoint.restore(path, self._model, self._model.metrics)
+        states = list(self._states)
+        for callback in self._callbacks:
+            for row in states:
+                if row["class"] == type(callback).__name__:
+                    callback.set_state(row["state"])
+                    states.remove(row)
+                    break
+
+
+def _written(batch: Any) -> Any:
+    """Types as lists of numbers and texts."""
+    if batch is None:
+        return None
+    if isinstance(batch, dict):
+        return {"dict": {key: _written(part) for key, part in batch.items()}}
+    if isinstance(batch, tuple | list):
+        kind = "tuple" if isinstance(batch, tuple) else "list"
+        return {kind: [_written(part) for part in batch]}
+    return {"shape": list(batch.shape), "dtype": np.dtype(batch.dtype).name}
+
+
+def types_of(written: Any) -> Any:
+    """Types as they were, from what a checkpoint holds."""
+    if written is None:
+        return None
+    if "dict" in written:
+        return {key: types_of(part) for key, part in written["dict"].items()}
+    for kind, make in (("tuple", tuple), ("list", list)):
+        if kind in written:
+            return make(map(types_of, written[kind]))
+    return jax.ShapeDtypeStruct(tuple(written["shape"]), np.dtype(written["dtype"]))
