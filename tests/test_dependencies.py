@@ -28,7 +28,7 @@ ORDER = {
         ("config",),
         ("registry", "seeds"),
         ("recording",),
-        ("devices", "sync", "batching", "masking"),
+        ("devices", "sync", "batching", "masking", "forking"),
         ("scattering",),
         ("variable",),
         ("history",),
