@@ -86,6 +86,7 @@ ORDER = {
         ("monitoring", "learning_rates"),
         ("early_stopping", "model_checkpoint", "reduce_lr_on_plateau"),
         ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),
+        ("backup_and_restore",),
         ("history", "progress_bar", "csv_logger", "tensorboard"),
         ("callback_list",),
     ),
