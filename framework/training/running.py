@@ -1,5 +1,6 @@
 """Running: the steps of an epoch, as many in one launch as pay."""
 
+import math
 import time
 from typing import Any
 
@@ -127,7 +128,9 @@ class Run:
         shown = self._callbacks.shows_progress
         seconds, length = pace
         target = _SHOWN_SECONDS if shown else _MOST_SECONDS
-        return int(min(target / max(seconds, 1e-7), _FASTER * length))
+        if not 1e-7 < seconds < math.inf:  # a clock that jumps, or stands still
+            return _FASTER * length if seconds <= 1e-7 else 1
+        return int(min(target / seconds, _FASTER * length))
 
     def _pace_key(self, portion: Portion) -> Any:
         return self._mode, portion.is_ordered, portion.batch_size
