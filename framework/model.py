@@ -342,7 +342,7 @@ class Model(Trainer, Layer):
             self,
             line_length,
             positions,
-            print_fn or print,
+            print_fn,
             expand_nested,
             show_trainable,
             layer_range,

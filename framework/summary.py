@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ from .symbolic import Step, SymbolicTensor, known_shape
 
 _LEAST = 8
 """As narrow as a column gets before its text is wrapped further."""
+
+
+_PLAIN = str.maketrans("┏┳┓┡╇┩├┼┤└┴┘━─┃│", "++++++++++++--||")
 
 
 class Row(NamedTuple):
@@ -35,7 +39,7 @@ def summarize(
     model: Any,
     line_length: int | None,
     positions: Sequence[float] | None,
-    print_fn: Callable[[str], Any],
+    print_fn: Callable[[str], Any] | None,
     expand_nested: bool,
     show_trainable: bool,
     layer_range: Sequence[str] | None,
@@ -58,11 +62,21 @@ def summarize(
     ]
     length = line_length or shutil.get_terminal_size((80, 24)).columns
     widths = _widths([titles, *table], length, positions)
+    print_fn = print_fn or _print
     print_fn(f'Model: "{model.name}"')
     for line in _drawn(titles, table, widths):
         print_fn(line)
     for line in _totals(model):
         print_fn(line)
+
+
+def _print(line: str) -> None:
+    """Print a line; where the output knows only ASCII, with plain rules."""
+    try:
+        print(line)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding
+        print(line.translate(_PLAIN).encode(encoding, "replace").decode(encoding))
 
 
 def _rows(model: Any, expand_nested: bool, depth: int) -> Iterator[Row]:

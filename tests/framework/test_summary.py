@@ -1,5 +1,8 @@
 """summary(): Keras's columns, counts and sizes."""
 
+import io
+import sys
+
 import pytest
 
 import jaxtape as jt
@@ -105,3 +108,20 @@ def test_a_subclass_shows_the_shapes_of_its_layers():
         ["hidden (Dense)", "(None, 4)", "16"],
         ["out (Dense)", "(None, 2)", "10"],
     ]
+
+
+def test_an_output_that_knows_only_ascii_gets_plain_rules(monkeypatch):
+    model = jt.Sequential([jt.Input((3,)), Dense(2, name="größe")])
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        model.summary()
+    output.seek(0)
+    lines = output.read().splitlines()
+    assert lines[1] == "+---------------+--------------+---------+"
+    assert lines[4] == "| gr??e (Dense) | (None, 2)    |       8 |"
+
+
+def test_an_output_that_knows_more_gets_fine_rules(capsys):
+    jt.Sequential([jt.Input((3,)), Dense(2)]).summary()
+    assert capsys.readouterr().out.splitlines()[1].startswith("┏━")

@@ -37,6 +37,7 @@ class ProgressBar(Callback):
         self._title = ""
         self._begin = 0.0
         self._step = 0
+        self._first: tuple[float, int] | None = None
         self._bar: console.Bar | None = None
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -105,7 +106,7 @@ class ProgressBar(Callback):
 
     def _start(self, title: str) -> None:
         self._close()
-        self._title, self._step = title, 0
+        self._title, self._step, self._first = title, 0, None
         self._begin = time.perf_counter()
 
     def _show(self, step: int, logs: Logs) -> None:
@@ -115,12 +116,23 @@ class ProgressBar(Callback):
         if self._bar is None:
             self.shows_progress = False
             return
-        seconds, total = time.perf_counter() - self._begin, self._num_steps()
-        times = wording.timing(seconds, step)
-        if total and step:
-            times[0] = f"ETA {wording.duration(seconds / step * (total - step))}"
-        texts = [*times, *wording.quantities(logs)]
+        seconds = time.perf_counter() - self._begin
+        texts = [*self._times(seconds, step), *wording.quantities(logs)]
         console.draw(self._bar, step, self._title, "- " + " - ".join(texts))
+
+    def _times(self, seconds: float, step: int) -> list[str]:
+        """What is left, by the pace since the first look: compiling came before it."""
+        if self._first is None:
+            self._first = seconds, step
+        begin, before = self._first
+        total, done = self._num_steps(), step - before
+        if not done:
+            return [wording.duration(seconds)]
+        times = wording.timing(seconds - begin, done)
+        if total:
+            left = (seconds - begin) / done * (total - step)
+            times[0] = f"ETA {wording.duration(left)}"
+        return times
 
     def _finish(self, logs: Logs | None) -> None:
         self._close()

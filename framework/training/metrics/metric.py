@@ -201,6 +201,8 @@ def _as_region(update: Callable) -> Callable:
     def updating(self: Metric, *args: Any, **options: Any) -> Tensor | None:
         recording = current()
         is_region = not recording.depth
+        # A step that waits for its update to run takes in the metric's.
+        waits = recording.node is not None and recording.node.parent is not None
         if is_region:
             recording.depth = 1
         try:
@@ -208,7 +210,7 @@ def _as_region(update: Callable) -> Callable:
         finally:
             if is_region:
                 current().depth -= 1
-        if is_region:
+        if is_region and not waits:
             execution.run(current())
         return result
 

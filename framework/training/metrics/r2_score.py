@@ -40,9 +40,10 @@ def _update(
     mean = ratio(jnp.sum(weight * y_true, 0), jnp.sum(weight, 0))
     shift = jnp.where(accumulation.value(sums)[0] == 0, mean, shift)
     from_shift, error = y_true - shift, y_true - y_pred
-    parts = (1, from_shift, jnp.square(from_shift), jnp.square(error))
-    terms = [jnp.where(weight == 0, 0, weight * part) for part in parts]
-    terms = jnp.stack([*terms, jnp.ones_like(weight)])
+    parts = (from_shift, jnp.square(from_shift), jnp.square(error))
+    is_counted = weight != 0
+    terms = [jnp.where(is_counted, weight * part, 0) for part in parts]
+    terms = jnp.stack([weight, *terms, is_counted.astype(sums.dtype)])
     sums = accumulation.add_reduced(sums, terms, lambda terms: jnp.sum(terms, 1))
     return sums, shift
 

@@ -71,12 +71,25 @@ def test_nothing_is_printed_if_that_is_asked(capsys):
 
 
 def test_a_terminal_shows_a_bar_and_keeps_lines(terminal):
-    run(ProgressBar(), EPOCHS, steps=4, launch=2, verbose="auto")
+    run(ProgressBar(), EPOCHS, steps=4, verbose="auto")
     drawn = [part for part in terminal.getvalue().split("\r") if "1/2  50%" in part]
     assert re.search(r"\|█+\S* *\| 2/4 - ETA \S+ - \S+/step - loss: 0.1235", drawn[0])
     first, second = terminal.screen
     assert first.startswith("Epoch 1/2 - ")
     assert second.startswith("Epoch 2/2 - ")
+
+
+def test_what_is_left_is_estimated_without_the_first_launch(terminal, monkeypatch):
+    told = CallbackList(ProgressBar(), Network(), verbose=1, epochs=1, steps=11)
+    ticks = iter([0.0, 30.0, 31.0, 32.0])  # 30 s to compile, then two steps a second
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    told.on_epoch_begin(0)
+    for step in (1, 3, 5):
+        told.on_train_progress(step, dict)
+    drawn = terminal.getvalue().split("\r")
+    assert drawn[-3].rstrip().endswith("| 1/11 - 30s")
+    assert drawn[-1].rstrip().endswith("| 5/11 - ETA 3.0s - 500ms/step")
+    told.on_train_end()
 
 
 def test_a_terminal_has_no_bar_at_verbose_2(terminal):
@@ -111,7 +124,8 @@ def test_a_bar_of_unknown_length_counts(terminal):
     run(ProgressBar(), {"loss": [1.0]}, steps=2, verbose=1)
     told = CallbackList(ProgressBar(), Network(), verbose=1, epochs=1, steps=None)
     told.on_predict_begin()
-    told.on_predict_progress(7, dict)
+    for step in (2, 7):
+        told.on_predict_progress(step, dict)
     assert re.search(r"\rPrediction 7 - \S+s - \S+/step", terminal.getvalue())
     told.on_predict_end()
     assert len(terminal.screen) == 1  # the line of the epoch

@@ -5,18 +5,21 @@ import jaxtape as jt
 from jaxtape import metrics
 from jaxtape.metrics import resolve_accuracy, resolve_crossentropy
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [9, 0, 1.0]])
 LABELS = np.array([1, 2, 2, 0])  # three of four are right
 
 
-@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "float32", "float64"])
-@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [("int32", (4, 1)), ("int64", (4,)), ("uint8", (4,)), ("float32", (4, 1))],
+)
 def test_class_numbers_of_any_type_and_either_shape(dtype, shape):
     metric = metrics.SparseCategoricalAccuracy()
     assert float(metric(LABELS.astype(dtype).reshape(shape), SCORES)) == 0.75
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int32", "float32"])
+@pytest.mark.parametrize("dtype", ["bool", "float32"])
 def test_one_hot_targets(dtype):
     targets = np.eye(3)[LABELS].astype(dtype)
     assert float(metrics.CategoricalAccuracy()(targets, SCORES)) == 0.75

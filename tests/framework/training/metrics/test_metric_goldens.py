@@ -47,7 +47,8 @@ def check(case, number):
     assert found[0].dtype == np.float32
 
 
-@pytest.mark.parametrize("case", GOLDEN["values"], ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("case", GOLDEN["values"], ids=lambda case: case["metric"])
 def test_means_and_sums_are_those_of_keras(case):
     metric = getattr(jt.metrics, case["metric"])()
     found = list(shown(metric, case["batches"]))
