@@ -152,8 +152,9 @@ def interrupted(folder, cache, seconds, kind, chance):
     """One run; how often it was interrupted, and what it printed at its end."""
     for times in range(100):
         with Child(folder, cache) as child:
-            # Not the last moments: each run is to be interrupted at least once.
-            wait = chance.uniform(0, 0.9 * seconds)
+            # At first not the last moments, so that it is interrupted at least once;
+            # later and later, since the machine may be slower now.
+            wait = chance.uniform(0, 0.9 * seconds * (1 + times / 4))
             status, printed = child.interrupt(wait, kind)
         if status == 0 and times:
             return times, printed

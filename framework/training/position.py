@@ -83,6 +83,7 @@ class Position:
         if self.batch is not None:
             kinds, tree = jax.tree.flatten(self.batch)
             self._model._prepare(kinds, tree)
+            self._model._prepare_own_step(kinds, tree)
         checkpoint.restore(path, self._model, self._model.metrics)
         self._model.stop_training = self._is_stopped
         states = list(self._states)
