@@ -50,6 +50,7 @@ from .framework.dtypes import uint16 as uint16
 from .framework.dtypes import uint32 as uint32
 from .framework.dtypes import uint64 as uint64
 from .framework.faces import show_under
+from .framework.forking import refuse_in_forks
 from .framework.forward import ForwardAccumulator as ForwardAccumulator
 from .framework.function import Function as Function
 from .framework.function import function as function
@@ -223,3 +224,5 @@ from .framework.versions import show_versions as show_versions
 from .layers import applications as applications
 
 show_under(__name__, globals())
+refuse_in_forks()
+del refuse_in_forks

@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import registry, saving, seeding
+from . import plotting, registry, saving, seeding
 from .training import data
 
 _NAMESPACES = (
@@ -56,6 +56,7 @@ _UTILS = {
     "Sequence": data.PyDataset,  # Keras's older name
     "normalize": data.normalize,
     "pad_sequences": data.pad_sequences,
+    "plot_model": plotting.plot_model,
     "set_random_seed": seeding.set_random_seed,
     "split_dataset": data.split_dataset,
     "to_categorical": data.to_categorical,

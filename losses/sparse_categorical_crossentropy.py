@@ -89,8 +89,20 @@ class SparseCategoricalCrossentropy(FormulaLoss):
     ignore_class = option("ignore_class", "Label of samples that do not count.")
     axis = option("axis", "The axis of the classes.")
 
+    def check_labels(self, y_true: Tensor, shape: tuple[int, ...]) -> None:
+        """Refuse labels that are no classes, if they are a NumPy array still.
+
+        Args:
+            y_true: The labels.
+            shape: That of the predictions.
+
+        Raises:
+            ArgumentError: for the first one, with its row.
+        """
+        _check_labels(y_true, shape, self.axis, self.ignore_class)
+
     def _inspect(self, y_true: Any, y_pred: Any) -> None:
-        _check_labels(y_true, y_pred.shape, self.axis, self.ignore_class)
+        self.check_labels(y_true, y_pred.shape)
         if not self.from_logits:
             warn_of_logits(y_pred, "SparseCategoricalCrossentropy", 3)
 

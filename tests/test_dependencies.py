@@ -28,7 +28,7 @@ ORDER = {
         ("config",),
         ("registry", "seeds"),
         ("recording",),
-        ("devices", "sync", "batching", "masking"),
+        ("devices", "sync", "batching", "masking", "forking"),
         ("scattering",),
         ("variable",),
         ("history",),
@@ -86,7 +86,7 @@ ORDER = {
         ("monitoring", "learning_rates"),
         ("early_stopping", "model_checkpoint", "reduce_lr_on_plateau"),
         ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),
-        ("history", "progress_bar", "csv_logger", "tensorboard"),
+        ("history", "progress_bar", "csv_logger", "tensorboard", "backup_and_restore"),
         ("callback_list",),
     ),
     "framework.training": (

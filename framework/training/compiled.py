@@ -10,6 +10,7 @@ from ..recording.body import is_handle, traced
 from ..recording.signature import TensorType
 from ..recording.tensor import convert
 from ..tape import GradientTape
+from .data import unpack_x_y_sample_weight
 from .measures import Measures
 from .metrics import Mean
 from .objective import Objective
@@ -101,16 +102,6 @@ def number_of(structure: Any, counted: Any) -> Any:
     return 1.0 if first is None else float(first.shape[0])
 
 
-def parts_of(data: Any) -> tuple[Any, Any, Any]:
-    """A batch as inputs, targets and sample weights; `None` for what is not there."""
-    if isinstance(data, list):
-        data = tuple(data)
-    if not isinstance(data, tuple) or len(data) > 3:
-        return data, None, None
-    x, y, sample_weight = (*data, None, None, None)[:3]
-    return x, y, sample_weight
-
-
 def predict(model: Any, x: Any, training: bool) -> Any:
     """Call a model, with `training` if its `call` has that argument."""
     return model(x, training=training) if model._takes_training else model(x)
@@ -127,7 +118,7 @@ def learn(model: Any, data: Any, counted: Any = None) -> tuple[Any, Any, Any, An
     Returns:
         Inputs, targets, outputs and sample weights, for the metrics.
     """
-    x, y, sample_weight = parts_of(data)
+    x, y, sample_weight = unpack_x_y_sample_weight(data)
     with GradientTape() as tape:
         y_pred = predict(model, x, True)
         loss = _loss_of(model, (x, y, y_pred, sample_weight, True), counted)
@@ -146,7 +137,7 @@ def learn(model: Any, data: Any, counted: Any = None) -> tuple[Any, Any, Any, An
 
 def judge(model: Any, data: Any, counted: Any = None) -> tuple[Any, Any, Any, Any]:
     """A step of evaluation: the mean loss; arguments and results as of `learn`."""
-    x, y, sample_weight = parts_of(data)
+    x, y, sample_weight = unpack_x_y_sample_weight(data)
     y_pred = predict(model, x, False)
     _loss_of(model, (x, y, y_pred, sample_weight, False), counted)
     return x, y, y_pred, sample_weight

@@ -192,7 +192,8 @@ def prepare(model: Any, source: Source) -> None:
     kinds = [
         jax.ShapeDtypeStruct((number, *leaf.shape[1:]), leaf.dtype) for leaf in leaves
     ]
-    model._prepare(kinds, tree)
+    labels = arrays[1] if len(arrays) > 1 else None
+    model._prepare(kinds, tree, labels)
 
 
 def _checked_epochs(first: Any, last: Any) -> tuple[int, int]:
@@ -209,20 +210,3 @@ def _checked_epochs(first: Any, last: Any) -> tuple[int, int]:
         if value < 0:
             raise ArgumentError(f"`{name}` must not be negative; got {value}.")
     return operator.index(first), operator.index(last)
-
-
-def split_validation(parts: tuple, split: float) -> tuple[tuple, tuple]:
-    """Arrays without their last part, and that part.
-
-    Raises:
-        ArgumentError: for a part that is not between 0 and 1.
-    """
-    if not 0 < split < 1:
-        raise ArgumentError(
-            f"`validation_split` must be between 0 and 1; got {split!r}. 0.2 validates "
-            "on the last fifth of the samples."
-        )
-    number = len(jax.tree.leaves(parts)[0])
-    place = int(number * (1 - split))
-    first = jax.tree.map(lambda array: array[:place], parts)
-    return first, jax.tree.map(lambda array: array[place:], parts)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import registry
 from ..errors import ArgumentError, ArgumentTypeError
 from ..recording.node import Handle
-from ..recording.tensor import Tensor
+from ..recording.tensor import Tensor, convert
 from .outputs import by_output, name_outputs
 
 
@@ -37,6 +39,26 @@ class Objective:
         values = found.values() if isinstance(found, dict) else found
         values = values if isinstance(found, dict | list) else [found]
         return [loss for loss in values if loss is not None]
+
+    def check_labels(self, y: Any, y_pred: Any) -> None:
+        """Refuse labels on the host that are no classes, before anything is compiled.
+
+        Args:
+            y: All targets, as arrays.
+            y_pred: Shapes and dtypes of the outputs for a batch.
+
+        Raises:
+            ArgumentError: for the first such label, with its row.
+        """
+        outputs = name_outputs(y_pred, self._names)
+        names = list(outputs)
+        losses = by_output(self._losses, names, "loss", _is_loss, repeats=True)
+        targets = by_output(y, names, "y", lambda value: hasattr(value, "shape"))
+        for name, loss in losses.items():
+            check = getattr(loss, "check_labels", None)
+            given = targets[name]
+            if check is not None and isinstance(given, np.ndarray):
+                check(convert(given), (len(given), *outputs[name].shape[1:]))
 
     def parts(
         self, y: Any, y_pred: Any, sample_weight: Any
@@ -99,6 +121,9 @@ def _as_loss(loss: Any) -> Any:
             f"`loss` must be a name such as 'mse', a function of (y_true, y_pred) or a "
             f"jt.losses.Loss; got {type(loss).__name__} {loss!r}."
         )
+    if getattr(found, "__module__", "").partition(".")[0] == __name__.partition(".")[0]:
+        words = found.__name__.split("_")  # its class is one op, and checks labels
+        return registry.find("loss", "".join(map(str.capitalize, words)))()
     return registry.find("loss", "FunctionLoss")(found)
 
 

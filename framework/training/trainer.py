@@ -9,8 +9,9 @@ from .. import registry
 from ..errors import ArgumentError, NotBuiltError
 from ..recording.signature import tensor_type
 from . import fitting, predicting
-from .compiled import Compiled, judge, learn, output_types, parts_of, predict
-from .fitting import Data, Fitting, listed, split_validation
+from .compiled import Compiled, judge, learn, output_types, predict
+from .data import split_validation, unpack_x_y_sample_weight
+from .fitting import Data, Fitting, listed
 
 
 class Trainer:
@@ -236,7 +237,7 @@ class Trainer:
 
     def predict_step(self, data: Any) -> Any:
         """The outputs of a batch for `predict`, which a subclass may override."""
-        return predict(self, parts_of(data)[0], False)
+        return predict(self, unpack_x_y_sample_weight(data)[0], False)
 
     def fit(
         self,
@@ -308,7 +309,7 @@ class Trainer:
         """
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
-                (x, y, sample_weight), validation_split
+                x, y, sample_weight, validation_split
             )
         size = validation_batch_size or batch_size
         train = Data(
@@ -463,14 +464,19 @@ class Trainer:
             self.compute_metrics,
         ]
 
-    def _prepare(self, kinds: Sequence[Any], tree: Any) -> None:
+    def _prepare(self, kinds: Sequence[Any], tree: Any, labels: Any = None) -> None:
         """Make weights, slots and metrics for batches of these types.
 
         A step that makes variables would have to be recorded twice.
+
+        Args:
+            kinds: Shapes and dtypes of a batch's arrays.
+            tree: How they nest.
+            labels: All targets, if they are known, to be checked.
         """
         model: Any = self
         compiled = self._require_compiled("fit")
-        x, y, _ = parts_of(jax.tree.unflatten(tree, kinds))
+        x, y, _ = unpack_x_y_sample_weight(jax.tree.unflatten(tree, kinds))
         leaves, tree_of_x = jax.tree.flatten(x)
         y_pred = output_types(
             lambda inputs: predict(self, inputs, True),
@@ -480,6 +486,8 @@ class Trainer:
         model.optimizer.build(model.trainable_variables)
         if type(self).train_step is Trainer.train_step:
             compiled.measures.build(y, y_pred)
+            if labels is not None and compiled.objective is not None:
+                compiled.objective.check_labels(labels, y_pred)
 
     def _prepare_own_step(self, kinds: Sequence[Any], tree: Any) -> None:
         """Make what a `train_step` of one's own makes when it is first called.

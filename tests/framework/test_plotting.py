@@ -34,6 +34,10 @@ def nested():
     return jt.Model(x, Concatenate(name="c")([inner(x), inner(x * 2)]), name="outer")
 
 
+def test_faces_show_it():
+    assert jt.utils.plot_model is jt.keras.utils.plot_model is plot_model
+
+
 def test_layers_of_a_sequential_follow_each_other():
     expected = ['n0["Dense"]', 'n1["Dense"]', "n0 --> n1"]
     assert lines_of(chain()) == expected

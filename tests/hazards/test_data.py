@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
+import jaxtape as jt
 from jaxtape.framework.training.data import find_source
 
 X = np.ones((4, 3), np.float32)
@@ -23,6 +24,25 @@ def test_a6_a_generator_may_reuse_one_buffer_for_every_batch():
 
     history = [x.sum() + y.sum() for x, y in find_source(reusing()).batches(0)]
     assert history == [number * 64 * 33 for number in range(50)]
+
+
+def test_a6_fit_on_a_reused_buffer_has_the_history_of_copies():
+    rows = np.random.default_rng(0).normal(size=(30, 8, 3)).astype(np.float32)
+
+    def reusing():
+        buffer = np.empty((8, 3), np.float32)
+        for batch in rows:
+            buffer[:] = batch
+            yield buffer, buffer[:, :1]
+
+    def history(batches):
+        jt.random.set_seed(1)
+        model = jt.Sequential([jt.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model.fit(batches, steps_per_epoch=10, epochs=3, verbose=0).history
+
+    copies = [(batch, batch[:, :1]) for batch in rows]
+    assert history(reusing()) == history(iter(copies))
 
 
 def generator(batches):

@@ -144,7 +144,7 @@ def output(path):
     """What a script says within 60 seconds."""
     process = started(path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        return process.communicate(timeout=60)[0]
+        return process.communicate(timeout=180)[0]
     finally:
         process.kill()
 
@@ -180,3 +180,88 @@ def test_e7_a_loader_that_forks_its_workers_is_refused(monkeypatch):
     monkeypatch.setattr("multiprocessing.get_start_method", lambda **_: "fork")
     with pytest.raises(ValueError, match=r"num_workers=2.*[Uu]se spawn"):
         find_source(ForkingLoader())
+
+
+FORKS = """
+import multiprocessing, sys, warnings
+import numpy as np
+warnings.simplefilter("ignore")  # JAX's own, about the fork
+import jaxtape as jt
+
+def child():
+    {call}
+
+if __name__ == "__main__":
+    {before}
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(10)
+    print("exit code", process.exitcode)
+    process.kill()
+"""
+NOW = "(jt.Variable([1.0, 2.0]) * 3.0).numpy()"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize(
+    ("call", "before"),
+    [
+        ("jt.constant(np.ones((9, 9), np.float32)) @ np.ones((9, 9))", "pass"),
+        pytest.param(NOW, NOW, marks=pytest.mark.slow),
+        pytest.param("jt.layers.Dense(2)(jt.ones(3))", NOW, marks=pytest.mark.slow),
+        pytest.param("import jax; jax.numpy.sin(3.25)", NOW, marks=pytest.mark.slow),
+    ],
+)
+def test_e7_a_forked_process_says_use_spawn_and_does_not_hang(tmp_path, call, before):
+    path = tmp_path / "main.py"
+    path.write_text(FORKS.format(call=call, before=before), encoding="utf-8")
+    said = output(path)
+    assert "Use spawn: multiprocessing.get_context('spawn')" in said
+    assert "exit code 1" in said
+
+
+@pytest.mark.slow
+def test_e7_a_forked_process_may_use_numpy(tmp_path):
+    path = tmp_path / "main.py"
+    call = "print(np.ones(3).sum())"
+    path.write_text(FORKS.format(call=call, before=NOW), encoding="utf-8")
+    said = output(path)
+    assert "3.0" in said
+    assert "exit code 0" in said
+
+
+WAITING = """
+import signal, threading, time, sys
+import numpy as np
+from jaxtape.framework.training.data import find_source
+
+def endless():
+    while True:
+        {body}
+        yield np.ones((4, 2)), np.ones(4)
+
+batches = find_source(endless()).batches(0)
+{end}
+"""
+
+
+@pytest.mark.slow
+def test_a_thread_that_prepares_batches_does_not_keep_the_interpreter(tmp_path):
+    path = tmp_path / "main.py"
+    end = "next(batches); print('done')"
+    path.write_text(WAITING.format(body="pass", end=end), encoding="utf-8")
+    process = started(path, stdout=subprocess.PIPE)
+    assert process.communicate(timeout=180)[0] == "done\n"
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_wait_for_a_batch(tmp_path):
+    path = tmp_path / "main.py"
+    end = (
+        "threading.Timer(1, signal.raise_signal, [signal.SIGINT]).start()\n"
+        "try: next(batches)\n"
+        "except KeyboardInterrupt: print('interrupted')"
+    )
+    path.write_text(WAITING.format(body="time.sleep(600)", end=end), encoding="utf-8")
+    assert "interrupted" in output(path)

@@ -27,7 +27,7 @@ class History(Callback):
         {'loss': [0.5], 'val_loss': [0.75]}
     """
 
-    state_names = ("history", "epoch")
+    state_names = ("history", "epoch", "_places")
 
     def __init__(self) -> None:
         super().__init__()

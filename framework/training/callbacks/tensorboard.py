@@ -53,6 +53,8 @@ class TensorBoard(Callback):
         >>> board = TensorBoard("logs/first", histogram_freq=5)
     """
 
+    state_names = ("_step",)
+
     def __init__(
         self,
         log_dir: str | os.PathLike = "logs",

@@ -86,6 +86,12 @@ def test_a_history_that_was_put_back_is_drawn():
     assert curves_of(history.plot()[0])["training"] == ([1, 2], [2.0, 1.0])
 
 
+def test_a_training_that_goes_on_keeps_the_epochs_of_its_values(history):
+    other = History()
+    other.set_state(history.get_state())
+    assert curves_of(other.plot()[0])["validation"] == ([1, 3], [3.5, 2.5])
+
+
 def test_what_are_no_numbers_is_left_out():
     _, history = run([], [{"loss": 1.0, "rows": [1.0, 2.0], "note": "a"}])
     assert len(history.plot()) == 1

@@ -1,5 +1,8 @@
 """Arrays as batches: cut, ordered, narrowed, and weighed as NumPy says."""
 
+import tracemalloc
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -126,3 +129,65 @@ def test_lists_of_numbers_are_one_array_and_lists_of_arrays_several():
     np.testing.assert_array_equal(source.arrays[0], np.array([[1, 2], [3, 4]]))
     assert source.arrays[1].tolist() == [0, 1]
     assert len(find_source([X, X], Y).arrays[0]) == 2
+
+
+def mapped(path, values):
+    file = np.memmap(path, values.dtype, "w+", shape=values.shape)
+    file[:] = values
+    file.flush()
+    return np.memmap(path, values.dtype, "r", shape=values.shape)
+
+
+def test_a_mapped_file_is_not_copied_but_batch_by_batch(tmp_path):
+    values = np.arange(300_000, dtype=np.float32).reshape(-1, 3)
+    x = mapped(tmp_path / "x", values)
+    tracemalloc.start()
+    source = find_source(x, batch_size=100, shuffle=True, seed=0)
+    found = [batch[0] for batch in source.batches(0, first=990)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found[0], values[source.order(0)[99_000:99_100]])
+    assert np.shares_memory(source.arrays[0], x)
+    assert type(source.arrays[0]) is np.ndarray
+    assert peak < values.nbytes * 1.2  # the order, in 64 and in 32 bits
+
+
+def test_a_mapped_file_of_another_dtype_is_narrowed_batch_by_batch(tmp_path):
+    values = np.arange(12, dtype=np.float64).reshape(-1, 3)
+    source = find_source(mapped(tmp_path / "x", values), batch_size=3)
+    assert source.arrays is None
+    batches = [batch[0] for batch in source.batches(0)]
+    assert {batch.dtype.name for batch in batches} == {"float32"}
+    np.testing.assert_array_equal(np.concatenate(batches), values)
+
+
+class Frame:
+    """What jaxtape looks at in pandas: `to_numpy`, and that it is an array."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("to_numpy is there")
+
+    def to_numpy(self):
+        return self.values
+
+
+def test_frames_are_arrays_and_a_series_is_one_column_as_in_keras():
+    x, y = find_source({"a": Frame(Y), "b": Frame(X)}, Frame(Y)).arrays
+    np.testing.assert_array_equal(x["a"], Y[:, None])
+    np.testing.assert_array_equal(x["b"], X)
+    np.testing.assert_array_equal(y, Y[:, None])
+
+
+def test_random_keys_are_no_data():
+    with pytest.raises(TypeError, match=r"`x` has dtype key<"):
+        find_source(jax.random.split(jax.random.key(0), 3))
+
+
+def test_64_bits_stay_where_they_are_enabled():
+    with jax.enable_x64(True):
+        assert find_source(np.ones((2, 1))).arrays[0].dtype == np.float64
+        ((x,),) = find_source(iter([np.ones((2, 1))])).batches(0)
+    assert x.dtype == np.float64

@@ -39,7 +39,9 @@ def test_one_batch_of_a_million(kind, dtype):
 
 
 @pytest.mark.parametrize("size", [1, 32])
-@pytest.mark.parametrize("kind", ["the same", "of both signs"])
+@pytest.mark.parametrize(
+    "kind", ["the same", pytest.param("of both signs", marks=pytest.mark.slow)]
+)
 def test_many_updates_in_a_recorded_loop(size, kind):
     values = samples(kind).astype("float32")
     rows = jt.constant(values.reshape(-1, size))

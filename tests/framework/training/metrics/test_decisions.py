@@ -32,7 +32,11 @@ def test_precision_and_recall_are_those_of_scikit_learn(weights):
     assert shown(Recall(), Y, P, *weights) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("weights", [(), (WEIGHTS,)], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    "weights",
+    [pytest.param((), marks=pytest.mark.slow), (WEIGHTS,)],
+    ids=["plain", "weighted"],
+)
 def test_the_area_under_roc_nears_that_of_scikit_learn(weights):
     options = {"sample_weight": weights[0]} if weights else {}
     expected = sklearn_metrics.roc_auc_score(Y, P, **options)
@@ -52,11 +56,13 @@ def test_the_area_is_exact_where_each_bucket_has_one_prediction():
     assert float(area.result()) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_area_under_precision_and_recall_nears_that_of_scikit_learn():
     expected = sklearn_metrics.average_precision_score(Y, P)
     assert shown(AUC(curve="PR"), Y, P) == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_f_scores_are_those_of_scikit_learn():
     labels = RNG.integers(0, 5, 300)
     scores = RNG.normal(size=(300, 5)) + 2 * np.eye(5)[labels]
@@ -68,7 +74,7 @@ def test_f_scores_are_those_of_scikit_learn():
         assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e5])
+@pytest.mark.parametrize("offset", [pytest.param(0.0, marks=pytest.mark.slow), 1e5])
 def test_r2_is_that_of_scikit_learn_also_far_from_0(offset):
     y_true = (RNG.normal(size=(1000, 2)) + offset).astype("float32")
     y_pred = (y_true + 0.25 * RNG.normal(size=(1000, 2))).astype("float32")

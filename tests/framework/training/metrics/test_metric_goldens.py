@@ -25,9 +25,10 @@ def shown(metric, batches):
 
 
 FIRST = {case["metric"]: case for case in reversed(GOLDEN["cases"])}
+ALWAYS = ("AUC", "BinaryAccuracy", "F1Score", "MeanSquaredError", "Precision")
 
 
-@pytest.mark.parametrize("case", FIRST.values(), ids=name_of)
+@pytest.mark.parametrize("case", [FIRST[name] for name in ALWAYS], ids=name_of)
 def test_a_first_batch_gives_what_keras_gives(case):
     check(case, 1)
 
