@@ -238,10 +238,17 @@ def _cut(count: int) -> Op:
 def body_of(name: str) -> Iterator[Body]:
     """Record what is called in the block as a body of its own."""
     body = Body(current(), name)
-    resume(body)
     try:
+        resume(body)
         yield body
     finally:
+        assert body.outer is not None
+        leave_bodies(body.outer)
+
+
+def leave_bodies(outer: Recording) -> None:
+    """Go back to where bodies were begun, from those that an interrupt left open."""
+    while isinstance(body := current(), Body) and body is not outer:
         body.close()
         assert body.outer is not None
         resume(body.outer)
