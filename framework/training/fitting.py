@@ -8,6 +8,8 @@ from typing import Any
 import jax
 
 from ..errors import ArgumentError, ArgumentTypeError
+from ..recording.body import leave_bodies
+from ..recording.node import current
 from .callbacks import CallbackList, ProgressBar
 from .data import Source, find_source
 from .position import Position
@@ -93,6 +95,7 @@ class Fitting:
     def run(self) -> Any:
         """Train; returns the History."""
         with contextlib.ExitStack() as stack:
+            stack.callback(leave_bodies, current())
             stack.callback(self._source.close)
             if self._validation is not None:
                 stack.callback(self._validation.close)
