@@ -1,4 +1,3 @@
-import jax
 import pytest
 
 import jaxtape as jt
@@ -23,12 +22,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True, params=["op_by_op", "compiled"])
 def execution(request):
-    """Every claim of this folder holds for both ways to run a recording.
-
-    XLA spends little time on programs; no claim is about its optimisations.
-    """
+    """Every claim of this folder holds for both ways to run a recording."""
     jt.config.execution(request.param)
-    jax.config.update("jax_disable_most_optimizations", True)
     yield request.param
-    jax.config.update("jax_disable_most_optimizations", False)
     jt.config.execution("auto")
