@@ -197,7 +197,7 @@ class Model(Trainer, Layer):
         return [tensor._step.name for tensor in flat]
 
     def _metrics_below(self) -> list[Any]:
-        return apart_from_weights(self)
+        return apart_from_weights(self, "metric")
 
     @property
     def layers(self) -> list[Layer]:

@@ -309,18 +309,23 @@ def _all_own(module: Module) -> Iterator[Any]:
 
 
 def is_apart(member: Any, owner: Module) -> bool:
-    """Whether a member's variables are none of its owner's: those of a metric."""
+    """Whether a member's variables are none of its owner's, as those of metrics."""
     return owner.holds_weights and not getattr(member, "holds_weights", True)
 
 
-def apart_from_weights(root: Module) -> list[Any]:
-    """The metrics that are attributes of a module or of its parts, each once."""
+def apart_from_weights(root: Module, kind: str) -> list[Any]:
+    """What is in a module or its parts without being a part of them, each once.
+
+    Args:
+        root: The module.
+        kind: "metric" or "optimizer".
+    """
     modules = (root, *root.submodules)
     found = {
         id(member): member
         for module in modules
         for member in _all_own(module)
-        if is_apart(member, module)
+        if is_apart(member, module) and member.registry_kind == kind
     }
     return list(found.values())
 

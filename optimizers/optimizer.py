@@ -53,6 +53,8 @@ class Optimizer(Module):
             than one kind of clipping.
     """
 
+    holds_weights: ClassVar[bool] = False
+
     registry_kind: ClassVar[str] = "optimizer"
     """Where the registry has the classes that configs name."""
 

@@ -95,7 +95,7 @@ ORDER = {
         ("outputs", "programs"),
         ("objective", "measures"),
         ("compiled", "padding", "feeds", "position"),
-        ("running", "predicting"),
+        ("running", "predicting", "compiled_calls"),
         ("fitting",),
         ("trainer",),
     ),

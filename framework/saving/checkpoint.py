@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import registry
 from ..errors import FileContentError, MissingFileError
+from ..module import apart_from_weights
 from ..recording.launching import updating
 from ..variable import Variable
 from ..versions import __version__
@@ -48,7 +49,13 @@ def write(path: str, model: Any, metrics: Iterable[Any], facts: dict[str, Any]) 
     with updating:  # all of one step, also where other threads train
         arrays = matching.values_of(variables)
         random, streams = state.of_random()
-    content = {"jaxtape": __version__, "kind": _KIND, "random": random, "facts": tree}
+    content = {
+        "jaxtape": __version__,
+        "kind": _KIND,
+        "random": random,
+        "slots": [state.groups_by_path(part, model) for part in _optimizers(model)],
+        "facts": tree,
+    }
     extra = {f"{_EXTRA}/{number}": array for number, array in enumerate(leaves)}
     with disk.telling(f"Saving to {path}", "What was there before is unchanged."):
         directory.write(path, content, {**arrays, **streams, **extra})
@@ -76,6 +83,7 @@ def restore(path: str, model: Any, metrics: Iterable[Any]) -> None:
         FileContentError: if names, shapes or dtypes are not those of the model.
     """
     content, arrays = _read(path)
+    _make_slots(model, content["slots"])
     variables = _variables(model, metrics)
     given = {
         name: entry
@@ -105,12 +113,27 @@ def _read(path: str) -> tuple[dict[str, Any], Any]:
 
 def _variables(model: Any, metrics: Iterable[Any]) -> dict[str, Variable]:
     found = state.of_model(model)
-    if model.optimizer is not None:
-        found |= state.of_optimizer(model.optimizer, model)
+    for number, optimizer in enumerate(_optimizers(model)):
+        for name, variable in state.of_optimizer(optimizer, model).items():
+            found[f"{number}/{name}"] = variable
     for number, metric in enumerate(metrics):
         for place, variable in enumerate(metric.variables):
             found[f"{_METRICS}/{number}/{place}"] = variable
     return found
+
+
+def _optimizers(model: Any) -> list[Any]:
+    """The model's optimizer, and those that are its attributes."""
+    found = [model.optimizer, *apart_from_weights(model, "optimizer")]
+    return list({id(part): part for part in found if part is not None}.values())
+
+
+def _make_slots(model: Any, groups: list[list[list[str]]]) -> None:
+    """Let optimizers make the slots that they had, for the same variables."""
+    known = model.variables_by_path()
+    for optimizer, rows in zip(_optimizers(model), groups, strict=False):
+        for row in rows:
+            optimizer.build([known[path] for path in row if path in known])
 
 
 def _parted(facts: Any) -> tuple[list[np.ndarray], Any]:

@@ -69,9 +69,8 @@ class Compiled:
         losses = {key: mean.result() for key, mean in self._trackers.items()}
         return {"loss": self.loss_tracker.result(), **losses, **self.measures.results()}
 
-    def loss(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        """The losses of all outputs and those that layers added, summed."""
-        added = list(model.losses)
+    def loss(self, added: list[Any], y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The losses of all outputs and those that are added, summed."""
         if self.objective is not None:
             parts, weighted = self.objective.parts(y, y_pred, sample_weight)
             if len(parts) > 1:
@@ -102,7 +101,7 @@ def number_of(structure: Any, counted: Any) -> Any:
     return 1.0 if first is None else float(first.shape[0])
 
 
-def predict(model: Any, x: Any, training: bool) -> Any:
+def predict(model: Any, x: Any, training: bool = False) -> Any:
     """Call a model, with `training` if its `call` has that argument."""
     return model(x, training=training) if model._takes_training else model(x)
 

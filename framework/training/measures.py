@@ -131,6 +131,7 @@ def _made(identifier: Any, y: Any, y_pred: Any) -> Metric:
         return resolve(y.shape, y_pred.shape)(name=name)
     found = registry.get("metric", identifier)
     if isinstance(found, Metric):
+        found.name = name or found.name
         return found
     name = name or getattr(found, "name", None) or getattr(found, "__name__", None)
     return MeanMetricWrapper(found, name=name)

@@ -1,5 +1,7 @@
 """Trainer: what every model can do with data: compile, fit, evaluate, predict."""
 
+import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +12,7 @@ from ..errors import ArgumentError, NotBuiltError
 from ..recording.signature import tensor_type
 from . import fitting, predicting
 from .compiled import Compiled, judge, learn, output_types, predict
+from .compiled_calls import CompiledLoss, CompiledMetrics
 from .data import split_validation, unpack_x_y_sample_weight
 from .fitting import Data, Fitting, listed
 
@@ -82,6 +85,16 @@ class Trainer:
                 "suit your data."
             )
         return compiled
+
+    @property
+    def compiled_loss(self) -> CompiledLoss:
+        """The losses of `compile` as TensorFlow 2 has them, for a `train_step`."""
+        return CompiledLoss(self._require_compiled("compiled_loss"))
+
+    @property
+    def compiled_metrics(self) -> CompiledMetrics:
+        """The metrics of `compile` as TensorFlow 2 has them, for a `train_step`."""
+        return CompiledMetrics(self._require_compiled("compiled_metrics"))
 
     @property
     def output_names(self) -> list[str] | None:
@@ -185,7 +198,8 @@ class Trainer:
             ArgumentError: if there is no loss at all.
         """
         compiled = self._require_compiled("compute_loss")
-        loss = compiled.loss(self, y, y_pred, sample_weight)
+        model: Any = self
+        loss = compiled.loss(list(model.losses), y, y_pred, sample_weight)
         if loss is None:
             raise ArgumentError(
                 "There is no loss: compile() got none, and no layer adds one. Give "
@@ -475,19 +489,21 @@ class Trainer:
             labels: All targets, if they are known, to be checked.
         """
         model: Any = self
-        compiled = self._require_compiled("fit")
         x, y, _ = unpack_x_y_sample_weight(jax.tree.unflatten(tree, kinds))
         leaves, tree_of_x = jax.tree.flatten(x)
-        y_pred = output_types(
-            lambda inputs: predict(self, inputs, True),
-            [tensor_type(leaf.shape, leaf.dtype) for leaf in leaves],
-            tree_of_x,
-        )
+        kinds_of_x = [tensor_type(leaf.shape, leaf.dtype) for leaf in leaves]
+        act = functools.partial(predict, self, training=True)
+        if type(self).train_step is not Trainer.train_step:
+            with contextlib.suppress(Exception):  # the step may not call it so
+                y_pred = output_types(act, kinds_of_x, tree_of_x)
+                self._require_compiled("fit").measures.build(y, y_pred)
+            return
+        compiled = self._require_compiled("fit")
+        y_pred = output_types(act, kinds_of_x, tree_of_x)
         model.optimizer.build(model.trainable_variables)
-        if type(self).train_step is Trainer.train_step:
-            compiled.measures.build(y, y_pred)
-            if labels is not None and compiled.objective is not None:
-                compiled.objective.check_labels(labels, y_pred)
+        compiled.measures.build(y, y_pred)
+        if labels is not None and compiled.objective is not None:
+            compiled.objective.check_labels(labels, y_pred)
 
 
 def _validation(given: Any, batch_size: int | None, steps: int | None) -> Data | None:

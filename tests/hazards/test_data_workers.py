@@ -144,7 +144,7 @@ def output(path):
     """What a script says within 60 seconds."""
     process = started(path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        return process.communicate(timeout=60)[0]
+        return process.communicate(timeout=180)[0]
     finally:
         process.kill()
 
@@ -251,7 +251,7 @@ def test_a_thread_that_prepares_batches_does_not_keep_the_interpreter(tmp_path):
     end = "next(batches); print('done')"
     path.write_text(WAITING.format(body="pass", end=end), encoding="utf-8")
     process = started(path, stdout=subprocess.PIPE)
-    assert process.communicate(timeout=60)[0] == "done\n"
+    assert process.communicate(timeout=180)[0] == "done\n"
     assert process.returncode == 0
 
 
