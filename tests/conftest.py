@@ -1,5 +1,7 @@
 """What every test may ask for: a random key and the tolerance of a dtype."""
 
+import collections
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -17,6 +19,20 @@ TOLERANCE = {
     # 2.5 eps, with eps = 7.8e-3: as float16, whose digits it has less three bits.
     "bfloat16": 2e-2,
 }
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the markers
+def pytest_collection_modifyitems(items):
+    """Marks as slow what `one_in(n)` leaves out, of the rows that are not slow yet."""
+    turns = collections.Counter()
+    for item in items:
+        mark = item.get_closest_marker("one_in")
+        if mark and not any(map(item.get_closest_marker, ("slow", "full"))):
+            test = item.nodeid.partition("[")[0]
+            n, first = (*mark.args, 0)[:2]
+            if turns[test] % n != first:
+                item.add_marker(pytest.mark.slow)
+            turns[test] += 1
 
 
 @pytest.fixture

@@ -62,13 +62,14 @@ def test_calls_op_by_op_compute_the_same(row):
     checks.check_op_by_op(row)
 
 
-@every_row
+@every_row_in_time
 def test_a_repeated_call_compiles_nothing(row):
     jt.config.execution("auto")
     checks.check_compiles(row)
 
 
-@every_row
+@pytest.mark.one_in(2)
+@every_row_in_time
 def test_the_tape_s_gradients_are_those_of_jax_grad(row):
     checks.check_tape(row)
 
@@ -79,7 +80,8 @@ def test_gradients_match_finite_differences(row):
     checks.check_derivative(row)
 
 
-@every_row
+@pytest.mark.one_in(3)
+@every_row_in_time
 def test_half_precision_keeps_dtypes(row):
     checks.check_half(row)
 
@@ -90,12 +92,14 @@ def test_a_symbolic_shape_is_the_real_one(row):
 
 
 @pytest.mark.filterwarnings("ignore:The loop at")  # each size compiles anew
+@pytest.mark.one_in(3, 1)
 @every_row_in_time
 def test_a_batch_of_one_and_an_empty_one_are_finite(row):
     checks.check_small(row)
 
 
-@every_row
+@pytest.mark.one_in(3, 2)
+@every_row_in_time
 def test_an_object_made_from_the_config_computes_the_same(row):
     with refusal(row, "config"):
         checks.check_config(row)

@@ -4,6 +4,7 @@ The tables below are the architecture. A new folder or module gets its place her
 """
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -169,8 +170,9 @@ def module_name(file):
     return ".".join(part for part in parts if part != "__init__")
 
 
+@functools.cache
 def imports(source):
-    """Yields (import, is it in a function, is it under TYPE_CHECKING)."""
+    """Lists (import, is it in a function, is it under TYPE_CHECKING)."""
 
     def visit(node, function, typing):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -180,7 +182,7 @@ def imports(source):
         for child in ast.iter_child_nodes(node):
             yield from visit(child, function, typing)
 
-    yield from visit(ast.parse(source), False, False)
+    return list(visit(ast.parse(source), False, False))
 
 
 def is_relative(node):

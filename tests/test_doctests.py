@@ -17,6 +17,7 @@ import pytest
 import jaxtape as jt
 from tests.package_files import ROOT, package_files
 
+SLOW = {"layers/applications/vgg16.py:VGG16"}  # draws 15 million numbers
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -44,7 +45,9 @@ def parameters():
     for path in package_files():
         name = path.relative_to(ROOT).as_posix()
         for test in docstring_examples(path.read_text(encoding="utf-8"), name):
-            yield pytest.param(module_name(path), test, id=f"{name}:{test.name}")
+            case = f"{name}:{test.name}"
+            marks = [pytest.mark.slow] * (case in SLOW)
+            yield pytest.param(module_name(path), test, id=case, marks=marks)
 
 
 def failures(test):

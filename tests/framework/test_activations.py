@@ -31,6 +31,7 @@ def value_and_gradient(function, x, output_gradient):
     return value, tape.gradient(value, x, output_gradients=output_gradient)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c['name']}-{c['arguments']}")
 def test_values_and_gradients_are_keras_s(case, tolerance):
     function = jt.activations.get(case["name"])
@@ -63,12 +64,14 @@ def test_relu_has_gradient_zero_at_zero():
     assert gradient.numpy().tolist() == [0.0]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_nan_is_never_hidden(name):
     value = jt.activations.get(name)(jt.constant([np.nan]))
     assert np.isnan(value.numpy()).all()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_keeps_its_dtype(name, dtype):

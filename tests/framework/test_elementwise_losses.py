@@ -144,7 +144,8 @@ def test_the_checker_sees_a_derivative_that_is_off_by_a_thousandth():
     ],
 )
 def test_shapes_that_keras_matches(formula, y_true, y_pred, result):
-    assert formula(*arrays(np.zeros(y_true), np.zeros(y_pred))).shape == result
+    given = arrays(np.zeros(y_true), np.zeros(y_pred))
+    assert jax.eval_shape(formula, *given).shape == result
 
 
 @pytest.mark.parametrize("formula", [*ELEMENTWISE, formulas.categorical_crossentropy])

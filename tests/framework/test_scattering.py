@@ -28,6 +28,7 @@ METHODS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("is_taped", [True, False])
 @pytest.mark.parametrize("name", METHODS)
 def test_rows_are_updated(name, is_taped):

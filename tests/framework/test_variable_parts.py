@@ -12,6 +12,7 @@ import jaxtape as jt
 MATRIX = np.float32([[1, 2, 3], [4, 5, 6]])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("index", "value"),
     [

@@ -32,6 +32,7 @@ def maybe_tape(covered):
 # C1: scalars of five types in turn
 
 
+@pytest.mark.one_in(5)
 @COVERED
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32"])
 def test_c1_a_scalar_of_each_type_gives_the_dtype_that_jax_gives(covered, dtype):
@@ -456,6 +457,7 @@ def test_c8_the_implementation_of_random_numbers(impl):
 # C9: weak and strong scalars
 
 
+@pytest.mark.one_in(5)
 @COVERED
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("scalar", [2, 2.0, True])
@@ -477,6 +479,7 @@ def test_c9_a_numpy_scalar_is_strong(covered):
         assert (x * 2.0).dtype == "bfloat16"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("make", [jt.optimizers.SGD, jt.optimizers.Adam])
 @pytest.mark.parametrize("rate", [0.5, np.float64(0.5)])

@@ -69,6 +69,7 @@ def test_d1_tied_weights_among_the_variables_twice():
         assert np.array_equal(v, START * 0) or np.array_equal(v, -START)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("source", ["variable", "value", "numpy", "jax"])
 def test_d1_an_average_initialised_from_the_weights(source):
     weights, optimizer = jt.Variable(START), halving_optimizer()

@@ -67,6 +67,7 @@ def test_a1_holds_for_every_size_and_alignment(size, offset):
     assert np.all(tape.gradient(y, w).numpy() == 1)
 
 
+@pytest.mark.one_in(3)
 @counts(3, 1000)
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])

@@ -52,6 +52,7 @@ ROWS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize("dtype", ["float32", *HALF])
 def test_f15n_batch_normalization_and_its_statistics_are_finite(dtype, name):
@@ -62,6 +63,7 @@ def test_f15n_batch_normalization_and_its_statistics_are_finite(dtype, name):
     assert_finite([layer(x)])  # by the statistics that it moved
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize("dtype", ["float32", *HALF])
 def test_f15n_layer_normalization_is_finite(dtype, name):
@@ -104,6 +106,7 @@ SLOW = [pytest.param(*w, marks=pytest.mark.slow) for w in ((3, 5), (1, 2), (6, 1
 REDUCE = {"Conv2D": np.sum, "MaxPooling2D": np.max, "AveragePooling2D": np.mean}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(("size", "stride"), [(2, 3), (7, 2), *SLOW])
 @pytest.mark.parametrize("name", WINDOWED)

@@ -140,6 +140,7 @@ def twice(x):
     return x & x if x.dtype == "bool" else x + x
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore:The loop at .* is compiled anew")
 @pytest.mark.parametrize("packed_size", [0, 4096])
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (7,), (2, 3)])

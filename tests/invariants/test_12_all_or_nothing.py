@@ -282,6 +282,7 @@ def test_an_interrupt_anywhere_leaves_a_whole_number_of_steps():
     assert num_places > 100
 
 
+@pytest.mark.one_in(2)
 @needs_main_thread
 def test_an_interrupt_anywhere_leaves_assigns_whole():
     v, w = jt.Variable(np.zeros(3)), jt.Variable(np.zeros(5_000))
@@ -305,6 +306,7 @@ def test_an_interrupt_anywhere_leaves_assigns_whole():
     assert (float(v[0]), float(w[0])) == (before[0] + 1, before[1] + 1)
 
 
+@pytest.mark.one_in(2)
 @needs_main_thread
 def test_an_interrupt_anywhere_of_a_step_that_runs_op_by_op(monkeypatch):
     monkeypatch.setattr(jt.config.switches, "execution", "op_by_op")

@@ -10,6 +10,7 @@ from tests.keras_layers import cases, check, name_of
 INITIAL = golden("convolution")["initial"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", cases("Conv1D", "Conv2D"), ids=name_of)
 def test_value_and_gradients_are_those_of_keras(case):
     check(case)

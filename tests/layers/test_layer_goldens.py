@@ -25,6 +25,7 @@ LEFT_OUT = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", sorted(EVERYDAY))
 def test_a_call_is_keras_s(name):
     check_case(CASES[name])

@@ -76,6 +76,7 @@ def _in_one_program(monkeypatch):
     monkeypatch.setattr(config.switches, "execution", "compiled")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.usefixtures("_in_one_program")
 @pytest.mark.parametrize("name", CLASSES)
 def test_classes_have_keras_s_values_and_gradients(name, tolerance):

@@ -6,6 +6,7 @@ from tests.golden_values import keras_signature, signature_of
 from tests.optimizers.golden_steps import cases_of, check_case, title
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", cases_of("Adam"), ids=title)
 def test_twenty_steps_are_keras_s(case):
     check_case(case)
@@ -23,6 +24,7 @@ def test_betas_must_be_under_one(name, beta):
         jt.optimizers.Adam(**{name: beta})
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("amsgrad", [False, True])
 @pytest.mark.parametrize("epsilon", [0.0, 1e-7])
 @pytest.mark.parametrize("size", [0.0, 1e-20, 1e20])

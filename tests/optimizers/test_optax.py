@@ -7,6 +7,7 @@ import jaxtape as jt
 from tests.optimizers.golden_steps import GOLDEN, NAMES, start
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "rule",
     [

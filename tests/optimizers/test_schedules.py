@@ -31,6 +31,7 @@ def test_rates_are_keras_s(case):
     )
 
 
+@pytest.mark.one_in(4)
 @every_case
 def test_an_optimizer_uses_the_rate_of_each_step(case):
     variable, schedule = jt.Variable(0.0), made(case)

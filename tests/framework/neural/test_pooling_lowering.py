@@ -53,6 +53,7 @@ def seed_for(shape):
     return np.random.default_rng(1).normal(size=shape).astype("float32")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("shape", "window", "strides", "padding", "data_format"), [*CASES, *slow]
 )

@@ -19,6 +19,7 @@ def flat(value):
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("kind", [jt.Variable, np.array, jnp.array, np.ndarray.tolist])
 @pytest.mark.parametrize(
     "function",

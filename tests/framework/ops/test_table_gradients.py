@@ -22,6 +22,7 @@ def _exact(quick_programs):
         yield
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("row", DIFFERENTIABLE)
 def test_derivatives_match_finite_differences(row):
     check_derivatives(row.run, row.arrays(), row.by, 1)

@@ -77,6 +77,7 @@ def reason(request):
             yield
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("index", INDICES, ids=lambda i: repr(i)[:30])
 def test_an_index_agrees_with_numpy(index):
     found = jt.constant(X)[index]
@@ -191,6 +192,7 @@ def test_membership_compares_elements():
     assert 3.0 not in x
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "index",
     [0, (1, -2, 3), slice(2, 0, -1), (slice(None), slice(1, 3)), [2, 0, 2], X > 30,
@@ -214,6 +216,7 @@ def test_the_gradient_of_iterating_reaches_every_row():
     np.testing.assert_allclose(tape.gradient(y, x), [0.0, 4.0, 12.0])
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("step", [-3, -2, -1, 2, 3, 10])
 @pytest.mark.parametrize("bounds", [(None, None), (1, 6), (6, 1), (5, 5)])
 def test_a_slice_with_a_step_and_its_gradient(step, bounds):

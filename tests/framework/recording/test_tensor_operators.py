@@ -41,6 +41,7 @@ def reason(request):
             yield
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("make", [jt.constant, jt.Variable, np.asarray, jnp.asarray])
 @pytest.mark.parametrize("op", ARITHMETIC + COMPARISONS)
 def test_an_operator_agrees_with_numpy(op, make):
@@ -49,6 +50,7 @@ def test_an_operator_agrees_with_numpy(op, make):
     np.testing.assert_allclose(found, op(A, B), rtol=1e-6)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("make", [jt.Variable, np.asarray, jnp.asarray])
 @pytest.mark.parametrize("op", ARITHMETIC + COMPARISONS)
 def test_a_reflected_operator_agrees_with_numpy(op, make):
@@ -57,6 +59,7 @@ def test_a_reflected_operator_agrees_with_numpy(op, make):
     np.testing.assert_allclose(found, op(A, B), rtol=1e-6)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("number", [2, 2.5, -3, True])
 @pytest.mark.parametrize("op", ARITHMETIC + COMPARISONS)
 def test_a_python_number_may_stand_on_either_side(op, number):
@@ -65,6 +68,7 @@ def test_a_python_number_may_stand_on_either_side(op, number):
     np.testing.assert_allclose(op(number, x), op(np.float32(number), A), rtol=1e-6)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("op", ARITHMETIC + COMPARISONS)
 def test_a_list_may_stand_on_either_side(op):
     x, row = jt.constant(A), [1.0, 2.0, 4.0]
@@ -161,6 +165,7 @@ def test_a_python_number_keeps_the_dtype():
     assert (jt.constant(3) * 2).dtype == "int32"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("other", ["float16", "bfloat16", "int32", "bool", "complex64"])
 @pytest.mark.parametrize("one", ["float32", "float16", "int32", "uint8"])
 def test_mixed_dtypes_promote_as_in_jax(one, other):
@@ -192,6 +197,7 @@ def test_equality_is_elementwise():
 REDUCTIONS = ["sum", "mean", "max", "min", "prod"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1)])
 @pytest.mark.parametrize("name", REDUCTIONS)

@@ -66,6 +66,7 @@ def test_jvp_of_several_values_by_several_primals():
         assert_close(found["z"][0], expected[1])
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("activation", ["relu", "softplus", "gelu", "softmax", "elu"])
 def test_jvp_of_activations(activation):
     """testElementwiseNNOps: the gradient times the direction"""

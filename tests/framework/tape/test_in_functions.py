@@ -106,6 +106,7 @@ def test_variables_are_watched_when_a_function_reads_them(wrap):
     assert [g and float(g) for g in tape.gradient(y, [weight, frozen])] == [8.0, None]
 
 
+@pytest.mark.one_in(3)
 @BOTH
 @pytest.mark.parametrize(("at", "slope"), [(2.0, 4.0), (-2.0, -3.0)])
 def test_branches_and_loops(wrap, at, slope):  # [GradientTapeWithCond, WithWhileLoop]

@@ -5,6 +5,7 @@ import pytest
 
 import jaxtape as jt
 from jaxtape.errors import ArgumentError, ShapeError
+from tests.contract_row import zeros_for_weights
 from tests.golden_values import golden
 
 WITH_TOP, BASE = golden("convolution")["vgg16"]
@@ -12,6 +13,7 @@ WITH_TOP, BASE = golden("convolution")["vgg16"]
 
 @pytest.fixture(scope="module")
 def base():
+    """With weights that are drawn, which takes seconds."""
     return jt.applications.VGG16(include_top=False, input_shape=(32, 32, 3))
 
 
@@ -27,7 +29,9 @@ def assert_as_in_keras(model, expected):
     assert rows == keras
 
 
-def test_base_has_the_layers_of_keras(base):
+def test_base_has_the_layers_of_keras():
+    with zeros_for_weights():
+        base = jt.applications.VGG16(include_top=False, input_shape=(32, 32, 3))
     assert_as_in_keras(base, BASE)
     assert BASE["parameters"] == 14_714_688
     assert base.name == "vgg16"
@@ -39,6 +43,7 @@ def test_whole_network_has_the_layers_of_keras():
     assert WITH_TOP["parameters"] == 138_357_544
 
 
+@pytest.mark.slow  # 13 convolutions to compile
 def test_base_makes_images_32_times_smaller(base):
     x = np.zeros((2, 64, 32, 3), "float32")
     assert base(x).shape == (2, 2, 1, 512)

@@ -26,6 +26,7 @@ def relative_error(found, exact):
     return abs(float(found) - exact) / abs(exact)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["the same", "uniform", "of both signs", "far apart"])
 @pytest.mark.parametrize(
     "dtype", ["float32", "bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
