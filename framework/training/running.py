@@ -18,6 +18,8 @@ _SHOWN_SECONDS = 0.1
 """Length of a launch when progress is shown."""
 _MOST_SECONDS = 0.5
 """Length of a launch that nobody looks into: a signal is heeded when it ends."""
+_TIMED = 4
+"""Launches that are timed where batches come one by one; later ones are not awaited."""
 _FASTER = 8
 """How much longer a launch may be than the one that it is judged by."""
 
@@ -53,6 +55,8 @@ class Run:
         self._hooks = "on_train" if is_train else "on_test"
         self._source = source
         self._feed = None if source is None else self._feed_of(source)
+        self._in_flight: Any = None
+        self._num_timed = 0
         self._position = position or Position(model, source, (), 0)
 
     def _feed_of(self, source: Any) -> Feed:
@@ -142,9 +146,12 @@ class Run:
         key = self._pace_key(portion)
         recorded, began = steps.num_recorded, time.perf_counter()
         logs = steps(start, stop, is_first, portion.arrays)
-        if not portion.is_ordered:  # let the host prepare the next ones meanwhile
+        if not portion.is_ordered and self._num_timed >= _TIMED:
+            _wait(self._in_flight)  # the host prepares the next ones meanwhile
+            self._in_flight = logs
             return logs
         _wait(logs)
+        self._num_timed += 1
         if steps.num_recorded == recorded and key in self._compiled.pace:
             length = stop - start
             self._compiled.pace[key] = (time.perf_counter() - began) / length, length
