@@ -24,7 +24,7 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     },
     "digits_tape": {
         r"accuracy held out: (\S+)": (0.965, 1),
-        r"losses from fit's: (\S+)": (0, 1e-3),
+        r"losses from fit's: (\S+)": (0, 1e-5),
     },
     "fgsm": {
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
