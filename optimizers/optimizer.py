@@ -21,6 +21,7 @@ from ..framework.module import (
 )
 from ..framework.recording import execution
 from ..framework.recording.node import Handle
+from ..framework.recording.site import user_level
 from ..framework.recording.tensor import Tensor, TensorLike, convert
 from ..framework.variable import Variable
 from .formula import Formula
@@ -364,7 +365,7 @@ class Optimizer(Module):
             f"{len(missing)} of {len(variables)} variables have no gradient and are "
             f"left as they are:{listed}Does the loss depend on them, inside the tape? "
             "Was a part of the loss forgotten?",
-            stacklevel=5,  # the caller of `apply` or `apply_gradients`
+            stacklevel=user_level(),
         )
 
 

@@ -16,6 +16,16 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
 PRINTED = {  # what an example prints, and the least and largest value that is right
+    "digits_fit": {
+        r"took (\S+) s": (0, 60),
+        # 98 percent is the mean of three seeds; one may be two standard deviations
+        # of the mistakes in 360 images below it: 2 * sqrt(0.98 * 0.02 / 360).
+        r"accuracy held out: (\S+)": (0.965, 1),
+    },
+    "digits_tape": {
+        r"accuracy held out: (\S+)": (0.965, 1),
+        r"losses from fit's: (\S+)": (0, 1e-3),
+    },
     "fgsm": {
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
         r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
@@ -65,6 +75,13 @@ def test_example_is_short_and_says_first_what_it_shows(path):
     assert len(lines) < 100
     assert lines[0].startswith('"""')
     assert lines[2].startswith("Prints ")
+
+
+@pytest.mark.slow
+def test_digits_reach_98_percent_on_the_mean_of_three_seeds(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    digits_fit = imported("digits_fit", monkeypatch)
+    assert np.mean([digits_fit.main(seed) for seed in range(3)]) >= 0.98
 
 
 @pytest.mark.slow

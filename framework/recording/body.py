@@ -121,13 +121,14 @@ class Body(Recording):
 
     def following(self) -> set[int]:
         """The first numbers of variables that are assigned by way of their homes."""
-        names = self._followers()
+        names = set(self._followers())
         return {n for n, handle in self.owners.items() if id(handle) in names}
 
-    def _followers(self) -> set[int]:
+    def _followers(self) -> list[int]:
+        """In the homes' order: the same program in every process."""
         homes = [h for h, _ in self.writes.values() if isinstance(h, Home)]
-        members = {id(member) for home in homes for member in home.members}
-        return members.difference(self.writes)
+        members = [id(member) for home in homes for member in home.members]
+        return [name for name in members if name not in self.writes]
 
     def cut(self, home: Home) -> None:
         """Let the members of a home that was assigned whole stand for its parts."""
@@ -237,10 +238,17 @@ def _cut(count: int) -> Op:
 def body_of(name: str) -> Iterator[Body]:
     """Record what is called in the block as a body of its own."""
     body = Body(current(), name)
-    resume(body)
     try:
+        resume(body)
         yield body
     finally:
+        assert body.outer is not None
+        leave_bodies(body.outer)
+
+
+def leave_bodies(outer: Recording) -> None:
+    """Go back to where bodies were begun, from those that an interrupt left open."""
+    while isinstance(body := current(), Body) and body is not outer:
         body.close()
         assert body.outer is not None
         resume(body.outer)

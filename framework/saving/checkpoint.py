@@ -4,6 +4,7 @@ The folder is written as that of a saved model: whole or not at all, and what is
 back is checked. It holds no structure of a model: the program that goes on makes it.
 """
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -59,6 +60,15 @@ def write(path: str, model: Any, metrics: Iterable[Any], facts: dict[str, Any]) 
     extra = {f"{_EXTRA}/{number}": array for number, array in enumerate(leaves)}
     with disk.telling(f"Saving to {path}", "What was there before is unchanged."):
         directory.write(path, content, {**arrays, **streams, **extra})
+
+
+def remove(path: str) -> None:
+    """Remove a checkpoint, and the folder if nothing else is in it.
+
+    Killed in between, there is none.
+    """
+    with disk.telling(f"Removing {path}", "The checkpoint is there still."):
+        directory.remove(path)
 
 
 def facts_of(path: str) -> dict[str, Any]:
@@ -148,6 +158,8 @@ def _parted(facts: Any) -> tuple[list[np.ndarray], Any]:
             return {"dict": {key: part(inner) for key, inner in value.items()}}
         if isinstance(value, list | tuple):
             return [part(inner) for inner in value]
+        if isinstance(value, float | np.floating) and not math.isfinite(value):
+            return {"float": repr(float(value))}  # which JSON has not
         return registry.serialize(value)
 
     structure = part(facts)
@@ -159,6 +171,8 @@ def _joined(structure: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return [_joined(part, arrays) for part in structure]
     if isinstance(structure, dict) and "array" in structure:
         return arrays[f"{_EXTRA}/{structure['array']}"]
+    if isinstance(structure, dict) and "float" in structure:
+        return float(structure["float"])
     if isinstance(structure, dict) and "dict" in structure:
         inner = structure["dict"].items()
         return {key: _joined(part, arrays) for key, part in inner}

@@ -91,6 +91,20 @@ def write(path: str, content: dict, arrays: dict[str, np.ndarray]) -> None:
     _tidy(folder)
 
 
+def remove(path: str) -> None:
+    """Remove what `write` has written; the folder too, if it is empty then.
+
+    Raises:
+        OSError: if the system refuses.
+    """
+    folder = os.path.realpath(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, DOCUMENT))  # from here on there is nothing
+        _tidy(folder)
+        with contextlib.suppress(OSError):  # something else is in it
+            os.rmdir(folder)
+
+
 def _tidy(folder: str) -> None:
     """Remove what nothing refers to, unless another process is writing it."""
     for name in os.listdir(folder):

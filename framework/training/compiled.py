@@ -8,6 +8,7 @@ import jax
 
 from ..recording.body import is_handle, traced
 from ..recording.signature import TensorType
+from ..recording.site import user_level
 from ..recording.tensor import convert
 from ..tape import GradientTape
 from .data import unpack_x_y_sample_weight
@@ -129,7 +130,7 @@ def learn(model: Any, data: Any, counted: Any = None) -> tuple[Any, Any, Any, An
         warnings.warn(
             f"Model '{model.name}' has no trainable variables: fit() computes its loss "
             "and metrics only. Is `trainable` false?",
-            stacklevel=2,
+            stacklevel=user_level(),
         )
     return x, y, y_pred, sample_weight
 

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 
 from ..errors import ArgumentError, ArgumentTypeError
+from ..recording.body import leave_bodies
+from ..recording.node import current
 from .callbacks import CallbackList, ProgressBar
 from .data import Source, find_source
 from .position import Position
@@ -76,7 +78,7 @@ class Fitting:
         self._model = model
         model._require_compiled("fit")
         self._first, self._last = _checked_epochs(*epochs)
-        self._freq = freq
+        self._freq = _checked_freq(freq)
         self._source = data.source(model)
         self._validation = None if validation is None else validation.source(model)
         steps = self._source.num_batches
@@ -93,6 +95,7 @@ class Fitting:
     def run(self) -> Any:
         """Train; returns the History."""
         with contextlib.ExitStack() as stack:
+            stack.callback(leave_bodies, current())
             stack.callback(self._source.close)
             if self._validation is not None:
                 stack.callback(self._validation.close)
@@ -118,8 +121,11 @@ class Fitting:
             position.restore()
             logs = run.epoch(epoch, position.step)
             self._source.end_epoch()
-            if judged is not None and self._is_due(epoch):
-                found = evaluate(model, judged, callbacks)
+            if callbacks.params.get("steps") is None:
+                callbacks.params["steps"] = position.step
+            if judged is not None and self._validation and self._is_due(epoch):
+                found = evaluate(judged, callbacks)
+                self._validation.end_epoch()
                 logs |= {f"val_{name}": value for name, value in found.items()}
             callbacks.on_epoch_end(epoch, logs)
             position.epoch, position.step = epoch + 1, 0
@@ -133,7 +139,7 @@ class Fitting:
         return epoch + 1 in self._freq
 
 
-def evaluate(model: Any, run: Run, callbacks: CallbackList) -> dict[str, Any]:
+def evaluate(run: Run, callbacks: CallbackList) -> dict[str, Any]:
     """The logs of one evaluation."""
     callbacks.on_test_begin()
     logs = run.epoch(0)
@@ -150,7 +156,7 @@ def evaluate_once(
         steps = source.num_batches
         callbacks = listed(callbacks, model, verbose, is_training=False, steps=steps)
         run = Run(model, "test", source, callbacks)
-        return evaluate(model, run, callbacks)
+        return evaluate(run, callbacks)
 
 
 def on_batch(model: Any, mode: str, data: Data) -> dict[str, Any]:
@@ -194,6 +200,21 @@ def prepare(model: Any, source: Source) -> None:
     ]
     labels = arrays[1] if len(arrays) > 1 else None
     model._prepare(kinds, tree, labels)
+
+
+def _checked_freq(freq: Any) -> Any:
+    """After how many epochs to validate, or after which.
+
+    Raises:
+        ArgumentError: for what is neither a positive integer nor a list of epochs.
+    """
+    is_number = isinstance(freq, int) and not isinstance(freq, bool)
+    if (is_number and freq > 0) or isinstance(freq, list | tuple | set | range):
+        return freq
+    raise ArgumentError(
+        f"`validation_freq` must be a positive integer, or a list of the epochs to "
+        f"validate after, counted from 1; got {freq!r}."
+    )
 
 
 def _checked_epochs(first: Any, last: Any) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from ..saving import checkpoint
+from .programs import read_logs
 
 
 class Position:
@@ -22,6 +23,7 @@ class Position:
         epoch: Number of the present epoch.
         step: Batches of it that are done.
         total_steps: Batches that are done in all.
+        logs: What the last of them came to, with those of the epoch before it.
         batch: Types of a batch, nested; `None` if not known yet.
     """
 
@@ -30,7 +32,9 @@ class Position:
     ) -> None:
         self._model, self._source, self._callbacks = model, source, callbacks
         self.epoch, self.step, self.total_steps = epoch, 0, 0
+        self.logs: dict[str, Any] = {}
         self.batch: Any = None
+        self._is_stopped = False
         self._path: str | None = None
         self._states: list[dict[str, Any]] = []
 
@@ -40,6 +44,8 @@ class Position:
             "epoch": self.epoch,
             "step": self.step,
             "total_steps": self.total_steps,
+            "logs": read_logs(self.logs),
+            "is_stopped": self._model.stop_training,
             "order_seed": self._source.seed,
             "batch": _written(self.batch),
             "callbacks": [
@@ -56,14 +62,15 @@ class Position:
             FileContentError: for a folder that holds something else.
         """
         facts = checkpoint.facts_of(path)
-        self.epoch, self.step = facts["epoch"], facts["step"]
-        self.total_steps = facts["total_steps"]
+        first, self.epoch, self.step = self.epoch, facts["epoch"], facts["step"]
+        self.total_steps, self.logs = facts["total_steps"], facts["logs"]
+        self._is_stopped = facts["is_stopped"]
         self.batch = types_of(facts["batch"])
         self._states = facts["callbacks"]
         self._path = path
         if facts["order_seed"] is not None:
             self._source.seed = facts["order_seed"]
-        self._source.skip_epochs(self.epoch)
+        self._source.skip_epochs(self.epoch - first)
 
     def restore(self) -> None:
         """Put variables and callbacks where the checkpoint says they were, if any.
@@ -76,7 +83,9 @@ class Position:
         if self.batch is not None:
             kinds, tree = jax.tree.flatten(self.batch)
             self._model._prepare(kinds, tree)
+            self._model._prepare_own_step(kinds, tree)
         checkpoint.restore(path, self._model, self._model.metrics)
+        self._model.stop_training = self._is_stopped
         states = list(self._states)
         for callback in self._callbacks:
             for row in states:

@@ -151,6 +151,17 @@ def as_logs(logs: Any) -> dict[str, Any]:
     )
 
 
+def read_logs(logs: Any) -> dict[str, Any]:
+    """Logs as plain floats, in the order of their names; vectors as lists of them."""
+    values = jax.tree.map(_as_number, logs, is_leaf=is_handle)
+    return dict(sorted(values.items()))
+
+
+def _as_number(value: Any) -> Any:
+    array = np.asarray(value.numpy() if is_handle(value) else value)
+    return float(array) if not array.ndim else array.astype(float).tolist()
+
+
 def mask_rows(y_pred: Any, counted: Tensor) -> None:
     """Leave rows of all outputs out of whatever is computed from them by losses.
 

@@ -1,10 +1,10 @@
 """Running: the steps of an epoch, as many in one launch as pay."""
 
+import math
 import time
 from typing import Any
 
 import jax
-import numpy as np
 
 from .. import config
 from ..recording.body import is_handle
@@ -12,7 +12,7 @@ from .callbacks import CallbackList
 from .feeds import Feed, Portion, feed_for, single
 from .padding import may_pad
 from .position import Position
-from .programs import Steps
+from .programs import Steps, read_logs
 
 _SHOWN_SECONDS = 0.1
 """Length of a launch when progress is shown."""
@@ -66,10 +66,11 @@ class Run:
 
     def epoch(self, number: int, first: int = 0) -> dict[str, Any]:
         """Make the steps of an epoch from batch number `first` on; returns its logs."""
-        logs: Any = {}
-        is_first, done = first == 0, first
         assert self._feed is not None
         position = self._position
+        # Of an epoch that is over, all but its validation, there is nothing to do.
+        logs: Any = position.logs if first else {}
+        is_first, done = first == 0, first
         for portion in self._feed.portions(number, first):
             position.batch = portion.batch
             steps = self._steps_for(portion)
@@ -80,10 +81,8 @@ class Run:
                     self._tell("batch_begin", done)
                 logs = self._launch(steps, portion, place, stop, is_first)
                 done += stop - place
-                position.step, position.total_steps = (
-                    done,
-                    position.total_steps + stop - place,
-                )
+                position.step, position.logs = done, logs
+                position.total_steps += stop - place
                 place, is_first = stop, False
                 self._tell_of(done, logs)
         return read_logs(logs)
@@ -127,7 +126,9 @@ class Run:
         shown = self._callbacks.shows_progress
         seconds, length = pace
         target = _SHOWN_SECONDS if shown else _MOST_SECONDS
-        return int(min(target / max(seconds, 1e-7), _FASTER * length))
+        if not 1e-7 < seconds < math.inf:  # a clock that jumps, or stands still
+            return _FASTER * length if seconds <= 1e-7 else 1
+        return int(min(target / seconds, _FASTER * length))
 
     def _pace_key(self, portion: Portion) -> Any:
         return self._mode, portion.is_ordered, portion.batch_size
@@ -165,17 +166,6 @@ class Run:
             self._tell("progress", done, lambda: read_logs(logs))
         if self._mode == "train":
             callbacks.on_launch_end()
-
-
-def read_logs(logs: Any) -> dict[str, Any]:
-    """Logs as plain floats, in the order of their names; vectors as lists of them."""
-    values = jax.tree.map(_as_number, logs, is_leaf=is_handle)
-    return dict(sorted(values.items()))
-
-
-def _as_number(value: Any) -> Any:
-    array = np.asarray(value.numpy() if is_handle(value) else value)
-    return float(array) if not array.ndim else array.astype(float).tolist()
 
 
 def _wait(logs: Any) -> None:

@@ -505,6 +505,16 @@ class Trainer:
         if labels is not None and compiled.objective is not None:
             compiled.objective.check_labels(labels, y_pred)
 
+    def _prepare_own_step(self, kinds: Sequence[Any], tree: Any) -> None:
+        """Make what a `train_step` of one's own makes when it is first called.
+
+        Such as the slots of a second optimizer, which a checkpoint has.
+        """
+        if type(self).train_step is Trainer.train_step or self.run_eagerly:
+            return
+        types = [tensor_type(leaf.shape, leaf.dtype) for leaf in kinds]
+        output_types(self.train_step, types, tree)
+
 
 def _validation(given: Any, batch_size: int | None, steps: int | None) -> Data | None:
     """What to validate on, from `validation_data`."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import threading
 from typing import Any
@@ -23,7 +22,8 @@ class BackupAndRestore(Callback):
     callbacks know, and the place in the shuffled data. Run the same script again, and
     `fit` goes on from there, in the middle of an epoch too; on the same machine it ends
     with the same bits as without the interruption. SIGTERM writes a checkpoint between
-    two steps, about half a second later, and ends the process with status 143.
+    two steps, about half a second later, and ends the process with status 143; a
+    validation comes to its end before.
 
     Args:
         backup_dir: The folder of the checkpoint, of this training alone.
@@ -68,13 +68,13 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = delete_checkpoint
         self.verbose = verbose
         self.step_interval = save_freq if isinstance(save_freq, int) else None
-        self._is_terminated = False
+        self._is_due = self._is_terminated = False
         self._handler: Any = None
         self._has_handler = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Heed SIGTERM from now on, where the system has it."""
-        self._is_terminated = False
+        self._is_due = self._is_terminated = False
         if threading.current_thread() is threading.main_thread():
             with contextlib.suppress(ValueError, OSError, AttributeError):
                 self._handler = signal.signal(signal.SIGTERM, self._note_signal)
@@ -93,40 +93,46 @@ class BackupAndRestore(Callback):
             say(f"Going on from epoch {position.epoch + 1}{step}: {self.backup_dir}")
 
     def on_train_steps_end(self, step: int, logs: Logs | None = None) -> None:
-        """Write a checkpoint."""
-        self._save()
+        """Remember to write a checkpoint, once all callbacks know of the step."""
+        self._is_due = True
 
     def on_launch_end(self) -> None:
-        """Write a checkpoint and end the process, if SIGTERM asked for it.
+        """Write a checkpoint if it is time, or SIGTERM asks for it.
 
         Raises:
-            SystemExit: with status 143, if so.
+            SystemExit: with status 143, if SIGTERM does.
         """
-        if self._is_terminated:
-            self._save()
-            self.close()
-            raise SystemExit(_TERMINATED)
+        if self._is_due or self._is_terminated:
+            self._is_due = False
+            is_last = self._is_terminated  # it may come while this one is written
+            self.model._position.save(self.backup_dir)
+            if is_last:
+                self._is_terminated = False
+                raise SystemExit(_TERMINATED)
 
     def on_position(self) -> None:
         """Write a checkpoint: an epoch is over, its validation too."""
-        self._save()
+        self._is_due = True
         self.on_launch_end()
-
-    def _save(self) -> None:
-        self.model._position.save(self.backup_dir)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Remove the checkpoint, and heed SIGTERM as before."""
         self.close()
         if self.delete_checkpoint:
-            shutil.rmtree(self.backup_dir, ignore_errors=True)
+            checkpoint.remove(self.backup_dir)
 
     def close(self) -> None:
-        """Heed SIGTERM as before; `fit` calls it however it ends."""
+        """Heed SIGTERM as before; `fit` calls it however it ends.
+
+        One that nobody has heeded yet is sent again.
+        """
         if self._has_handler:
             self._has_handler = False
             with contextlib.suppress(ValueError, OSError):
                 signal.signal(signal.SIGTERM, self._handler or signal.SIG_DFL)
+        if self._is_terminated:
+            self._is_terminated = False
+            signal.raise_signal(signal.SIGTERM)
 
 
 def _is_count(value: Any) -> bool:

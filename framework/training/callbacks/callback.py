@@ -15,8 +15,9 @@ class Callback:
     callback does to the model: weights, `model.optimizer.learning_rate`, and
     `model.stop_training = True`, which ends the training after the present epoch.
 
-    An error that a hook raises ends `fit` at once and no further hook is called;
-    `model.history` has the epochs before it, and the model goes on from where it is.
+    An error that a hook raises ends `fit` at once, as Ctrl-C does: no further hook is
+    called, `on_train_end` neither, but `close` is, on every callback. `model.history`
+    has the epochs before it, and the model goes on from where it is.
 
     Attributes:
         model: The model that is trained; set before the first hook.

@@ -160,9 +160,11 @@ class CallbackList:
         _call(due, "on_train_steps_end", logs, step)
 
     def on_resume(self, position: Any) -> None:
-        """Call it on all."""
+        """Call it on all; steps are counted on from where the training begins."""
         for callback in self.callbacks:
             callback.on_resume(position)
+        self._steps_seen = position.total_steps
+        self.steps_before = position.total_steps - position.step
 
     def on_position(self) -> None:
         """Call it on all."""

@@ -45,11 +45,19 @@ class History(Callback):
             self.model.history = self
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Add what the epoch came to."""
-        self.epoch.append(epoch)
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(_plain(value))
-            self._places.setdefault(name, []).append(epoch + 1)
+        """Add what the epoch came to; all of it or, interrupted, nothing."""
+        rows = {name: _plain(value) for name, value in (logs or {}).items()}
+        tables = {"epoch": self.epoch}, self.history, self._places
+        lengths = [{n: len(values) for n, values in table.items()} for table in tables]
+        try:
+            for name, value in rows.items():
+                self.history.setdefault(name, []).append(value)
+                self._places.setdefault(name, []).append(epoch + 1)
+            self.epoch.append(epoch)
+        except BaseException:
+            for table, before in zip(tables, lengths, strict=True):
+                _cut(table, before)
+            raise
 
     def plot(
         self,
@@ -97,6 +105,14 @@ class History(Callback):
         )
         count = len(self.epoch)
         return f"<History of {count} epoch{'s' * (count != 1)}; {last or 'empty'}>"
+
+
+def _cut(table: dict[str, list[Any]], lengths: dict[str, int]) -> None:
+    """Shorten lists to what they were."""
+    for name in [*table]:
+        del table[name][lengths.get(name, 0) :]
+        if name not in lengths:
+            del table[name]
 
 
 def _plain(value: Any) -> Any:

@@ -78,6 +78,12 @@ class PyDatasetSource(Source):
             self.close()
             raise
 
+    def skip_epochs(self, count: int) -> None:
+        """Let the data set's hooks do what they did in whole epochs."""
+        for _ in range(count):
+            self._dataset.on_epoch_begin()
+            self.end_epoch()
+
     def end_epoch(self) -> None:
         """Call the data set's `on_epoch_end`, which may change it."""
         self._dataset.on_epoch_end()

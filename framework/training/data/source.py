@@ -46,9 +46,9 @@ class Source(abc.ABC):
         """The batches of an epoch, beginning with number `first`."""
 
     def skip_epochs(self, count: int) -> None:
-        """Pass over whole epochs of data that come only once, in a resumed run.
+        """Do to the data what so many whole epochs did, in a resumed run.
 
-        Other sources find the batches of any epoch by its number, and do nothing.
+        Sources that find the batches of any epoch by its number do nothing.
         """
         return
 

@@ -81,8 +81,10 @@ class StreamSource(Source):
 
     def skip_epochs(self, count: int) -> None:
         """Take the batches of whole epochs, and drop them."""
-        for number in range(count * (self._steps or 0)):
-            self._next(self._place(number, 0))
+        for epoch in range(count):
+            for number in range(self._steps or 0):
+                if self._next(self._place(number, epoch)) is _END:
+                    break  # the epoch ended early
 
     def close(self) -> None:
         """Stop the thread, and let go of the pass that was begun."""

@@ -258,6 +258,24 @@ def test_epochs_is_an_integer(value):
         compiled().fit(X, Y, epochs=value, verbose=0)
 
 
+@pytest.mark.parametrize("value", [0, True, None, 1.5])
+def test_validation_freq_is_a_number_or_a_list(value):
+    with pytest.raises(ArgumentError, match=f"validation_freq.*got {value!r}"):
+        compiled().fit(X, Y, verbose=0, validation_freq=value)
+
+
+def test_validation_after_the_epochs_listed():
+    data = X[:32], Y[:32]
+    options = {"batch_size": 32, "verbose": 0, "validation_data": data}
+    history = compiled().fit(*data, epochs=3, validation_freq=[1, 3], **options)
+    assert {name: len(row) for name, row in history.history.items()} == {
+        "loss": 3,
+        "mae": 3,
+        "val_loss": 2,
+        "val_mae": 2,
+    }
+
+
 def test_a_step_without_a_dictionary_is_an_error():
     class Silent(jt.Sequential):
         def train_step(self, data):

@@ -1,0 +1,177 @@
+"""Rows D5, G8 and E11: Ctrl-C, SIGTERM and `kill -9` in `fit`."""
+
+import _thread
+import random
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from jaxtape.callbacks import BackupAndRestore, Callback, LambdaCallback
+from tests import counting_fit, kill_fits
+from tests.counting_fit import STEPS, check, fit
+from tests.interruption import Interruption
+
+
+@pytest.fixture(scope="module")
+def model():
+    return counting_fit.model()
+
+
+def interrupted(action, wait):
+    """Whether Ctrl-C, so many seconds after the start, came before the end."""
+    timer = threading.Timer(wait, _thread.interrupt_main)
+    is_over = False
+    try:
+        timer.start()
+        action()
+        is_over = True
+        timer.join()
+        while True:  # it comes now
+            time.sleep(1e-3)
+    except KeyboardInterrupt:
+        return not is_over
+
+
+def interrupt_fits(model, times):
+    """Ctrl-C at random times in so many fits; how many of them it ended."""
+    start, chance = time.perf_counter(), random.Random(0)
+    fit(model, epochs=10)
+    seconds = time.perf_counter() - start
+    ended = 0
+    for _ in range(times):
+        ended += interrupted(lambda: fit(model, epochs=10), chance.uniform(0, seconds))
+        check(model)
+    steps = int(model.optimizer.iterations)
+    fit(model, epochs=2)
+    check(model, epochs=2)
+    assert int(model.optimizer.iterations) == steps + 2 * STEPS
+    return ended
+
+
+def test_d5_ctrl_c_at_random_times_leaves_one_step(model):
+    assert interrupt_fits(model, times=20) > 5
+
+
+@pytest.mark.slow
+def test_d5_a_hundred_times_ctrl_c(model):
+    assert interrupt_fits(model, times=100) > 50
+
+
+@pytest.mark.full
+def test_d5_a_thousand_times_ctrl_c(model):
+    assert interrupt_fits(model, times=1000) > 500
+
+
+def interrupt_at_places(model, stride):
+    """Ctrl-C at places of jaxtape's own code, `stride` apart; their number in all."""
+    with Interruption(at=0) as whole:
+        fit(model, epochs=2)
+    for at in range(1, whole.count + 1, stride):
+        with Interruption(at):
+            fit(model, epochs=2)
+        check(model)
+    fit(model, epochs=2)
+    check(model, epochs=2)
+    return whole.count
+
+
+def test_d5_ctrl_c_at_places_of_the_code_leaves_one_step(model):
+    assert interrupt_at_places(model, stride=401) > 1000
+
+
+@pytest.mark.full
+def test_d5_ctrl_c_at_every_place_of_the_code(model):
+    assert interrupt_at_places(model, stride=1) > 1000
+
+
+def test_g8_ctrl_c_leaves_the_history_and_a_model_to_go_on_with(model):
+    def interrupt(epoch, logs=None):
+        if epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    steps = int(model.optimizer.iterations)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, epochs=9, callbacks=[LambdaCallback(on_epoch_begin=interrupt)])
+    check(model, epochs=2)
+    assert int(model.optimizer.iterations) == steps + 2 * STEPS
+    fit(model, epochs=1)
+    check(model, epochs=1)
+
+
+def test_g8_a_second_ctrl_c_comes_through(model):
+    """One that comes while the first ends `fit`: nothing holds it back."""
+
+    class Twice(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            signal.raise_signal(signal.SIGINT)
+
+        def close(self):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(model, callbacks=[Twice()])
+    assert isinstance(caught.value.__context__, KeyboardInterrupt)
+    check(model)
+
+
+class Terminating(Callback):
+    """Sends SIGTERM to its own process in a step, as a scheduler does."""
+
+    step_interval = 1
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_steps_end(self, step, logs=None):
+        if self.step == int(self.model.optimizer.iterations):
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def handler():
+    """Notes the signals that come through."""
+    found = []
+    before = signal.signal(signal.SIGTERM, lambda *given: found.append(given[0]))
+    yield found
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_e11_sigterm_saves_and_ends_with_143(model, tmp_path, handler):
+    steps = int(model.optimizer.iterations) + STEPS + 2
+    backup = BackupAndRestore(tmp_path, verbose=0)
+    with pytest.raises(SystemExit) as caught:
+        fit(model, callbacks=[backup, Terminating(steps)])
+    assert caught.value.code == 143
+    assert int(model.optimizer.iterations) == steps
+    fit(model, callbacks=[backup])
+    check(model, epochs=3)
+    assert int(model.optimizer.iterations) == steps - 2 + 2 * STEPS
+    assert handler == []
+
+
+def test_e11_sigterm_at_the_end_goes_to_who_heeds_it_afterwards(
+    model, tmp_path, handler
+):
+    ending = LambdaCallback(on_train_end=lambda _: signal.raise_signal(signal.SIGTERM))
+    fit(model, callbacks=[ending, BackupAndRestore(tmp_path, verbose=0)])
+    assert handler == [signal.SIGTERM]
+    signal.raise_signal(signal.SIGTERM)
+    assert handler == [signal.SIGTERM] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGTERM")
+def test_e11_runs_that_sigterm_ends_are_exact(tmp_path):
+    """A tenth of `python -m tests.kill_fits 100 TERM`."""
+    assert kill_fits.kill_fits(tmp_path, 10, signal.SIGTERM) >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_killed_runs_are_exact(tmp_path):
+    """A tenth of `python -m tests.kill_fits 100`."""
+    assert kill_fits.kill_fits(tmp_path, 10, signal.SIGKILL) >= 10
