@@ -289,7 +289,7 @@ def test_five_models_are_five_loops():
             Trainer().step(batch_of(12), num_sines=10 + number)
 
 
-@pytest.mark.parametrize("number", [3, 4])
+@pytest.mark.parametrize("number", [pytest.param(3, marks=pytest.mark.slow), 4])
 def test_fewer_compiles_than_five_are_no_reason_to_warn(number):
     trainer = Trainer()
     with warnings.catch_warnings():
