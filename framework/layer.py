@@ -181,7 +181,8 @@ class Layer(Module):
         if not args and self._first_argument in options:
             args = (options.pop(self._first_argument),)
         if len(args) > self._training_place:
-            options["training"] = args[self._training_place]
+            options["training"], *mask = args[self._training_place :]
+            options.update(zip(("mask",), mask, strict=True) if mask else ())
             args = args[: self._training_place]
         meets_masks = self._handles_masks and masking.is_met(self, args, options)
         for value in args:
@@ -532,7 +533,7 @@ def _arguments_of(method: Callable) -> tuple[str, int, bool | None]:
     first = rows[0].name if rows else ""
     for place, row in enumerate(rows):
         if row.name == "training":
-            is_last = place == len(rows) - 1
+            is_last = all(later.name == "mask" for later in rows[place + 1 :])
             default = None if row.default is row.empty else row.default
             return first, place if is_last else sys.maxsize, default
     return first, sys.maxsize, None

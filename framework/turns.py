@@ -55,6 +55,11 @@ class Turn:
         return frozenset(start + position for position in positions)
 
     @property
+    def op_names(self) -> set[str]:
+        """The names of the ops that it calls."""
+        return self._computation.op_names
+
+    @property
     def assigns(self) -> bool:
         """Whether the body assigns Variables or draws random numbers."""
         return bool(self._computation.assigned)

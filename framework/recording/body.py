@@ -363,6 +363,11 @@ class Computation:
         replay(self._nodes, values, is_body=True)
         return [values[number] for number in self._outputs]
 
+    @property
+    def op_names(self) -> set[str]:
+        """The names of the ops that are called."""
+        return {node.op.name for node in self._nodes if node.op is not None}
+
     def formula(self) -> "Computation":
         """The same without what it captured: for programs, which outlive that."""
         bare = copy.copy(self)

@@ -80,7 +80,7 @@ class Run:
             steps = self._steps_for(portion)
             place = portion.start
             while place < portion.stop and not self._is_stopped():
-                stop = min(portion.stop, place + self._length(portion))
+                stop = min(portion.stop, place + self._length(portion, steps))
                 if self._watches:
                     self._tell("batch_begin", done)
                 logs = self._launch(steps, portion, place, stop, is_first)
@@ -112,9 +112,9 @@ class Run:
             )
         return found
 
-    def _length(self, portion: Portion) -> int:
+    def _length(self, portion: Portion, steps: Steps) -> int:
         """How many steps the next launch makes."""
-        if self._watches:
+        if self._watches or steps.is_single or not steps.num_recorded:
             return 1
         most = self._asked or self._affordable(portion)
         if self._interval:
