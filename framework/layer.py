@@ -182,7 +182,8 @@ class Layer(Module):
             args = (options.pop(self._first_argument),)
         if len(args) > self._training_place:
             options["training"], *mask = args[self._training_place :]
-            options.update(zip(("mask",), mask, strict=True) if mask else ())
+            if mask:
+                options["mask"] = mask[0]
             args = args[: self._training_place]
         meets_masks = self._handles_masks and masking.is_met(self, args, options)
         for value in args:

@@ -61,6 +61,28 @@ def test_fit_is_the_loop_written_with_the_tape(between):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+def test_convolutions_are_trained_as_by_the_tape():
+    images = RNG.normal(size=(48, 4, 4, 2)).astype("float32")
+
+    def made():
+        jt.random.set_seed(0)
+        convolution = jt.layers.Conv2D(3, 2, input_shape=(4, 4, 2))
+        return jt.Sequential([convolution, jt.layers.Flatten(), jt.layers.Dense(1)])
+
+    model, other, optimizer = made(), made(), jt.optimizers.SGD(0.05)
+    model.compile(jt.optimizers.SGD(0.05), "mse")
+    model.fit(images, Y[:48], batch_size=16, epochs=3, shuffle=False, verbose=0)
+    for start in [0, 16, 32] * 3:
+        with jt.GradientTape() as tape:
+            error = other(images[start : start + 16]) - Y[start : start + 16]
+            loss = jt.reduce_mean(jt.square(error))
+        variables = other.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    for found, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
 def test_a_last_smaller_batch_costs_no_second_recording():
     model = compiled()
     model.fit(X, Y, epochs=2, verbose=0)
