@@ -111,9 +111,9 @@ def _keys_of(
     keys: list[str] = []
     for (name, metric, is_weighted), asked in zip(found, given, strict=True):
         key = asked or metric.name
-        key = f"{name}_{key}" if has_many else key
-        if key in keys and is_weighted:
-            key = f"weighted_{key}"
+        before = f"{name}_" if has_many else ""
+        is_taken = before + key in keys and is_weighted
+        key = f"{before}weighted_{key}" if is_taken else before + key
         stem, number = key, 1
         while key in keys:
             key, number = f"{stem}_{number}", number + 1

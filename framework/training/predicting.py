@@ -15,6 +15,7 @@ from ..recording.body import is_handle
 from ..recording.tensor import convert
 from .data import Source, find_source
 from .padding import may_pad
+from .programs import as_data
 
 _BATCH_BYTES = 4 * 2**20
 """Bytes of samples that are computed at once where nobody asks for a batch size."""
@@ -83,7 +84,8 @@ def run(model: Any, batch: tuple) -> Any:
     """The outputs of one batch, by the program that is kept for such batches."""
     if config.runs_eagerly() or model.run_eagerly:
         leaves, tree = jax.tree.flatten(batch)
-        return model.predict_step(jax.tree.unflatten(tree, map(convert, leaves)))
+        given = jax.tree.unflatten(tree, map(convert, leaves))
+        return model.predict_step(as_data(given))
     leaves, tree = jax.tree.flatten(batch)
     programs = model.__dict__.setdefault("_kept_predicting", Programs())
     return programs.of(model, tree)(*leaves)
@@ -113,7 +115,7 @@ class Programs:
 
 def _step(roots: list[Any], tree: Any, *leaves: Any) -> Any:
     model = roots[0]
-    return model.predict_step(jax.tree.unflatten(tree, leaves))
+    return model.predict_step(as_data(jax.tree.unflatten(tree, leaves)))
 
 
 def _source(x: Any, batch_size: int | None, steps: int | None) -> Source:

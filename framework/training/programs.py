@@ -131,7 +131,7 @@ class Steps:
         def turn(number: Any) -> Any:
             index = number if order is None else call(_TAKE, (order, number))
             leaves = [call(_TAKE, (array, index)) for array in given]
-            batch = jax.tree.unflatten(self._tree, leaves)
+            batch = as_data(jax.tree.unflatten(self._tree, leaves))
             if counts is None:
                 logs = self._step(batch)
             else:
@@ -157,6 +157,12 @@ def _suffers_in_loops(turn: Turn) -> bool:
 
 def _nothing() -> int:
     return 0
+
+
+def as_data(batch: tuple) -> Any:
+    """A batch as `train_step` gets it: inputs alone are no tuple, as in Keras."""
+    is_alone = len(batch) == 1 and not isinstance(batch[0], list | tuple)
+    return batch[0] if is_alone else batch
 
 
 def as_logs(logs: Any) -> dict[str, Any]:

@@ -64,9 +64,9 @@ class Run:
         return feed_for(source, may_pad(self._model, self._mode), most)
 
     def batch(self, batch: Any) -> dict[str, Any]:
-        """Make one step; metrics go on from where they were."""
+        """Make one step; metrics begin anew, as in Keras."""
         portion = single(batch)
-        return read_logs(self._launch(self._steps_for(portion), portion, 0, 1, False))
+        return read_logs(self._launch(self._steps_for(portion), portion, 0, 1, True))
 
     def epoch(self, number: int, first: int = 0) -> dict[str, Any]:
         """Make the steps of an epoch from batch number `first` on; returns its logs."""

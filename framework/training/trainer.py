@@ -224,7 +224,8 @@ class Trainer:
         Called with Tensors, when it is recorded; then its program runs.
 
         Args:
-            data: `(x, y)` or `(x, y, sample_weight)`, a batch.
+            data: A batch: `(x, y)` or `(x, y, sample_weight)`; `x` itself where there
+                is nothing else and it is no list, as in Keras.
 
         Returns:
             Logs: what is to be shown and kept in the history, by name.
@@ -409,7 +410,7 @@ class Trainer:
     ) -> Any:
         """One step of training on these samples.
 
-        Metrics go on from what they were shown before; `reset_metrics` begins anew.
+        Metrics are reset before, as in Keras 3.15: they are those of this batch.
 
         Args:
             x: Inputs.

@@ -224,6 +224,13 @@ def test_train_on_batch_is_one_step():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+def test_metrics_on_batches_are_those_of_the_batch_alone():
+    model = compiled()
+    first = model.test_on_batch(X[:50], Y[:50])
+    model.test_on_batch(X[50:], Y[50:])
+    assert model.test_on_batch(X[:50], Y[:50]) == first
+
+
 def test_batches_may_come_from_a_generator():
     model, other = compiled(), compiled()
     other.set_weights(model.get_weights())

@@ -85,7 +85,7 @@ class Pair(jt.Model):
 
     def train_step(self, data):
         with jt.GradientTape() as tape:
-            loss = self.a * jt.reduce_sum(data[0])
+            loss = self.a * jt.reduce_sum(data)  # x itself, as in Keras
         (gradient,) = tape.gradient(loss, [self.a])
         self.a_optimizer.apply_gradients([(gradient, self.a)])
         with jt.GradientTape() as tape:
