@@ -49,19 +49,22 @@ def digits() -> list[np.ndarray]:
 def network(seed: int, steps: int) -> jt.Model:
     """The compiled model, for a training of so many steps.
 
-    Threefold cross-validation on the images to train on gave 98.4 percent, with half
-    of the dropout and after three quarters of the epochs too; then it was left at
-    that. The images held out chose nothing.
+    Chosen by threefold cross-validation on the images to train on, two seeds: 98.6
+    percent with half the filters and no normalization, 98.9 with these filters, 99.2
+    with both. The images held out chose nothing.
     """
     jt.random.set_seed(seed)
     model = jt.Sequential(
         [
             jt.layers.Input((8, 8, 1)),
-            jt.layers.Conv2D(16, 3, padding="same", activation="relu"),
-            jt.layers.Conv2D(16, 3, padding="same", activation="relu"),
+            jt.layers.Conv2D(32, 3, padding="same", activation="relu"),
+            jt.layers.BatchNormalization(),
+            jt.layers.Conv2D(32, 3, padding="same", activation="relu"),
+            jt.layers.BatchNormalization(),
             jt.layers.MaxPooling2D(),
             jt.layers.Dropout(0.25),
-            jt.layers.Conv2D(32, 3, padding="same", activation="relu"),
+            jt.layers.Conv2D(64, 3, padding="same", activation="relu"),
+            jt.layers.BatchNormalization(),
             jt.layers.Flatten(),
             jt.layers.Dropout(0.5),
             jt.layers.Dense(10),
