@@ -124,6 +124,7 @@ LOSSES = [
     loss(losses.BinaryCrossentropy, P, P2, axis=0, _way="of probabilities"),
     loss(losses.CategoricalCrossentropy, P, X, from_logits=True, label_smoothing=0.1),
     loss(losses.CategoricalCrossentropy, P, P2, reduction="sum", _way="of p"),
+    loss(losses.FunctionLoss, X, Y, fn=losses.mean_absolute_error),
     loss(losses.Huber, X, Y, delta=0.7, name="far"),
     loss(losses.MeanAbsoluteError, X, Y, reduction="sum"),
     loss(losses.MeanSquaredError, X, Y, reduction="none"),
