@@ -51,6 +51,7 @@ def refusal(row, contract):
     return contextlib.nullcontext()
 
 
+@pytest.mark.one_in(2)
 @every_row_in_time
 def test_a_function_computes_what_plain_calls_do(row):
     checks.check_function(row)
@@ -62,6 +63,7 @@ def test_calls_op_by_op_compute_the_same(row):
     checks.check_op_by_op(row)
 
 
+@pytest.mark.one_in(2, 1)
 @every_row_in_time
 def test_a_repeated_call_compiles_nothing(row):
     jt.config.execution("auto")
@@ -105,6 +107,7 @@ def test_an_object_made_from_the_config_computes_the_same(row):
         checks.check_config(row)
 
 
+@pytest.mark.one_in(2)
 @of_kinds("layer", "optimizer")  # losses and regularizers are saved with these
 @pytest.mark.filterwarnings("ignore:Optax")  # its settings have to be given again
 def test_what_is_loaded_goes_on_as_what_was_saved(row):

@@ -43,6 +43,7 @@ def test_a_while_loop_differentiates_every_turn(maximum):
     assert found == [27.0, 3 * 8 * 1.5**2 * 5.0]
 
 
+@pytest.mark.one_in(2, 1)
 @pytest.mark.parametrize(("maximum", "turns"), [(0, 0), (1, 1), (2, 2), (9, 3)])
 @pytest.mark.parametrize("is_taped", [True, False])
 def test_a_while_loop_stops_after_its_maximum(maximum, turns, is_taped):
@@ -231,6 +232,7 @@ def test_a_value_that_a_loop_computes_cannot_be_read():
         jt.scan(lambda s, x: s + float(x), XS, 0.0)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("use", [float, lambda x: x + 1.0, np.asarray])
 @pytest.mark.parametrize("is_taped", [True, False])
 def test_a_value_that_leaves_a_loop_by_the_back_door_is_refused(use, is_taped):

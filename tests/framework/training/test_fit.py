@@ -45,7 +45,11 @@ def train_by_tape(model, epochs, batch_size=32, optimizer=None):
 
 @pytest.mark.parametrize(
     "between",
-    [[], [jt.layers.BatchNormalization], [lambda: jt.layers.Dropout(0.3)]],
+    [
+        [],
+        pytest.param([jt.layers.BatchNormalization], marks=pytest.mark.slow),
+        pytest.param([lambda: jt.layers.Dropout(0.3)], marks=pytest.mark.slow),
+    ],
     ids=["plain", "batch statistics", "dropout"],
 )
 def test_fit_is_the_loop_written_with_the_tape(between):
