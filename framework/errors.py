@@ -76,6 +76,10 @@ class ExecutionError(JaxtapeError, RuntimeError):
     """A recorded program could not be compiled or run."""
 
 
+class OutOfMemoryError(ExecutionError, MemoryError):
+    """A device has not got the memory that a recorded program needs."""
+
+
 class WorkerError(JaxtapeError, RuntimeError):
     """A worker that makes batches died, hangs, or could not be started."""
 

@@ -122,7 +122,7 @@ ORDER = {
         ("compiling",),
         ("program",),
         ("slots",),
-        ("steps",),
+        ("steps", "memory"),
         ("launching",),
         ("execution",),
         ("arithmetic", "ingest"),

@@ -15,8 +15,8 @@ from .compiling import note_length
 from .home import Home
 from .launching import (
     ATTEMPTS,
+    explained,
     launch,
-    name_place,
     refuse_write_in_trace,
     was_donated,
 )
@@ -271,10 +271,12 @@ def run(recording: Recording) -> None:
         try:
             launch(recording, node, segment)
         except Exception as error:
-            name_place(error, recording, node.path())
-            recording.failure = error
+            failure = explained(error, recording, node.path())
+            recording.failure = failure
             for variable, _ in recording.writes.values():
                 variable._at = NOWHERE
+            if failure is not error:
+                raise failure from error
             raise
         finally:
             recording.finish()

@@ -22,6 +22,7 @@ from .checking import Checker
 from .compiling import Compiling
 from .connection import carrying
 from .keeping import Demand, usable
+from .memory import LARGE, careful, is_lack_of_memory, lack_of_memory
 from .node import Handle, Node, Recording, Segment
 from .op import concrete_classes
 from .program import Pack, Program, final_writes
@@ -98,16 +99,22 @@ def _demand(
 _carrying: Cache[tuple] = Cache(lambda: config.bounds.op_programs)
 
 
-def name_place(error: Exception, recording: Recording, path: Sequence[Node]) -> None:
-    """Add to an error that names no line the user's line of the call that fails."""
-    if any("recorded at" in note for note in getattr(error, "__notes__", ())):
-        return
+def explained(
+    error: Exception, recording: Recording, path: Sequence[Node]
+) -> Exception:
+    """What to raise for an error of a launch; it names the user's line."""
+    notes = getattr(error, "__notes__", ())
+    if is_lack_of_memory(error) and not isinstance(error, ExecutionError):
+        error = lack_of_memory(error)
+    if any("recorded at" in note for note in notes):
+        return error
     first, last = path[0].site, path[-1].site
     place = f"While running the calls recorded at {first}"
     place += "." if first == last else f" to {last}."
     if not isinstance(error, ExecutionError):  # what it needs is there still
         place = _failing_call(recording, path) or place
     error.add_note(place)
+    return error
 
 
 def _failing_call(recording: Recording, path: Sequence[Node]) -> str | None:
@@ -146,13 +153,21 @@ def _launch_here(
     start = time.perf_counter()
     with compiling:
         program = slot.compile(recording, alive, demand)
-        launched = _launch_program(recording, program, alive, handles)
+        try:
+            launched = _launch_program(recording, program, alive, handles, is_new=True)
+        except BaseException:
+            slot.forget(program)  # the next launch is its first one again
+            raise
     compiling.done(time.perf_counter() - start)
     assert launched, "a program fits the arguments that it was compiled for"
 
 
 def _launch_program(
-    recording: Recording, program: Program, alive: list[int], handles: list[Handle]
+    recording: Recording,
+    program: Program,
+    alive: list[int],
+    handles: list[Handle],
+    is_new: bool = False,
 ) -> bool:
     """Run a program; false if arguments live elsewhere than it expects."""
     values, owners = recording.values, recording.owners
@@ -168,9 +183,12 @@ def _launch_program(
     for attempt in range(ATTEMPTS):
         with updating:  # no other thread writes between the check and the commit
             arguments = _arguments(recording, program, snapshots, attempt > 0)
+            run = program.run
+            if is_new:
+                run = careful(run, [only for (only,) in arguments], copy_buffer)
             try:
                 # One C call launches and keeps the results: no signal comes between.
-                outcome.extend(map(program.run, *arguments))
+                outcome.extend(map(run, *arguments))
             except (ValueError, RuntimeError) as error:
                 if attempt + 1 == ATTEMPTS or not was_donated(error):
                     _raise_if_lost(recording, program, error)
@@ -358,6 +376,8 @@ def _launch_op_by_op(
             (owners[number], values[final], final in alive)
             for number, final in zip(variables, finals, strict=True)
         ]
+        if slot.num_bytes >= LARGE:  # a lack of memory shows before anything changes
+            jax.block_until_ready([values[number] for number in [*alive, *finals]])
         try:
             _write_all(written)
         except BaseException:  # an interrupt came in between

@@ -79,6 +79,12 @@ class Slot:
                 self.programs.remove(program)
                 self.programs.insert(0, program)
 
+    def forget(self, program: Program) -> None:
+        """Let go of a program that has never run."""
+        with self.guard:
+            if program in self.programs:
+                self.programs.remove(program)
+
     def is_hot(self) -> bool:
         """Whether the structure is worth compiling now."""
         if config.switches.execution != "auto":
