@@ -16,6 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
 PRINTED = {  # what an example prints, and the least and largest value that is right
+    "custom_gradient": {
+        # A unit that stays 0 has the loss of relu(x)**2, for x uniform in [-2, 2]:
+        # 2/3 on average, and four standard errors of 1,024 draws are 0.14.
+        r"unit with relu: loss \S+ -> (\S+)": (0.53, 0.81),
+        r"unit with leaking_relu: loss \S+ -> (\S+)": (0, 0.05),
+        r"wrong whole numbers: (\d+) of 4": (0, 0),
+    },
     "digits_fit": {
         r"took (\S+) s": (0, 60),
         # 98 percent is the mean of three seeds; one may be two standard deviations
@@ -30,9 +37,23 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
         r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
     },
+    "higher_order": {
+        r"x cubed at 5: 125, 75, 30, (\S+)": (6, 6),
+        # At (1, 1) the second derivatives are 2 + 1200 x**2 - 400 y, -400 x and 200.
+        r"Hessian at \(1, 1\): \[\[802.0, -400.0\], \[-400.0, (\S+)\]\]": (200, 200),
+        r"steps, (\S+) from \(1, 1\)": (0, 1e-6),  # float32
+    },
     "newton": {
         r"(\d+) steps": (1, 9),  # fewer than 10
         r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
+    },
+    "polynomial": {
+        r"dz/dx = (\S+),": (5, 5),  # 2x + 1 at 2
+        r"dz/dy = (\S+)": (1, 1),
+        r"\nconstant: None\nwatched constant: (\S+)": (4, 4),  # 2x at 2
+        r"derivative 0: relative difference from NumPy (\S+)": (0, 1e-6),  # float32
+        r"derivative 1: relative difference from NumPy (\S+)": (0, 1e-6),
+        r"derivative 2: relative difference from NumPy (\S+)": (0, 1e-6),
     },
     "regression": {
         r"relative difference (\S+),": (0, 1e-6),
