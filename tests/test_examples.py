@@ -43,6 +43,13 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"Hessian at \(1, 1\): \[\[802.0, -400.0\], \[-400.0, (\S+)\]\]": (200, 200),
         r"steps, (\S+) from \(1, 1\)": (0, 1e-6),  # float32
     },
+    "jacobian": {
+        r"jacobian \(4, 2, 4, 3\), batch_jacobian \((\d), 2, 3\)": (4, 4),
+        r"between different targets: (\S+)": (0, 0),
+        r"largest difference from calculus: (\S+)": (0, 1e-5),  # float32, values to 14
+        # sqrt(2 / 100,000) = 0.005 by chance; 3 * 0.08**2 = 0.02, since arcs are bent
+        r"differ by at most (\S+)": (0, 0.035),
+    },
     "newton": {
         r"(\d+) steps": (1, 9),  # fewer than 10
         r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
@@ -62,6 +69,16 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "reinforce": {
         r"training took (\S+) s": (0, 120),
         r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+    "soft_argmax": {
+        r"hard (\S+), gradient None": (1, 1),
+        r"sum (\S+), gradient \[-?0. +-?0. +-?0. *\]": (1, 1),
+        # With p = softmax([0.1, 0.9, 0.2]), the soft index is m = p[1] + 2 p[2] and its
+        # derivatives are p[i] * (i - m).
+        r"soft 1.0243, gradient \[(\S+) -0.0125  0.249 \]": (-0.2365, -0.2365),
+        r"soft at temperature 0.1: (\S+)": (1.0006, 1.0006),
+        # The pattern is the matched filter, which no filter beats but by chance.
+        r"ratio (\S+)": (0.98, 1.005),
     },
     "vgg16_transfer": {
         r"accuracy held out: (\S+)": (0.9, 1),
