@@ -37,6 +37,15 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
         r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
     },
+    "gradient_clipping": {
+        # All entries keep their signs or become 0, so less than 90 degrees.
+        r"clip_by_value: turned by (\S+) degrees": (1, 90),
+        r"clip_by_norm: turned by (\S+) degrees": (1, 90),
+        r"clip_by_global_norm: turned by (\S+) degrees": (0, 0.1),  # float32
+        r"without clipping: loss (?:nan|inf|\S+e\+\d+) after (\d+) steps": (1, 50),
+        # The variance of a sum of 30 numbers from 0 to 1 is 30 / 12; half of it.
+        r"fresh sequences: loss (\S+), of guessing the mean 2.5": (0, 1.25),
+    },
     "higher_order": {
         r"x cubed at 5: 125, 75, 30, (\S+)": (6, 6),
         # At (1, 1) the second derivatives are 2 + 1200 x**2 - 400 y, -400 x and 200.
@@ -63,6 +72,10 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"derivative 2: relative difference from NumPy (\S+)": (0, 1e-6),
     },
     "regression": {
+        r"relative difference (\S+),": (0, 1e-6),
+        r"largest coefficient error (\S+)": (0, 1e-4),
+    },
+    "regression_fit": {
         r"relative difference (\S+),": (0, 1e-6),
         r"largest coefficient error (\S+)": (0, 1e-4),
     },
