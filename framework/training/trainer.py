@@ -71,6 +71,26 @@ class Trainer:
         self.optimizer = arguments["optimizer"]
         self.__dict__["_kept_compiled"] = compiled
 
+    def _compile_settings(self) -> dict[str, Any] | None:
+        """What `compile` was given besides the optimizer, as JSON can hold it.
+
+        `None` before it, and where a subclass has a `compile` of its own.
+
+        Raises:
+            ArgumentError: for a lambda, or an object without `get_config`.
+        """
+        compiled = self.__dict__.get("_kept_compiled")
+        if compiled is None or type(self).compile is not Trainer.compile:
+            return None
+        given = dict(compiled.arguments)
+        del given["optimizer"]
+        return registry.serialize(given)
+
+    def _compile_again(self, optimizer: Any, settings: dict[str, Any]) -> None:
+        """`compile` with what `_compile_settings` has written."""
+        given = registry.with_custom(registry.restored(settings))
+        self.compile(optimizer, **given)
+
     @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
