@@ -198,8 +198,7 @@ def prepare(model: Any, source: Source) -> None:
     kinds = [
         jax.ShapeDtypeStruct((number, *leaf.shape[1:]), leaf.dtype) for leaf in leaves
     ]
-    labels = arrays[1] if len(arrays) > 1 else None
-    model._prepare(kinds, tree, labels)
+    model._prepare(kinds, tree, arrays)
 
 
 def _checked_freq(freq: Any) -> Any:

@@ -14,7 +14,6 @@ from tests import counting_fit, kill_fits
 from tests.counting_fit import STEPS, check, fit
 from tests.interruption import Interruption
 
-
 # Where Python drops a Ctrl-C, it says so.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:(?s)Exception ignored.*KeyboardInterrupt"
