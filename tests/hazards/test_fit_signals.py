@@ -7,8 +7,10 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
+import jaxtape as jt
 from jaxtape.callbacks import BackupAndRestore, Callback, LambdaCallback
 from tests import counting_fit, kill_fits
 from tests.counting_fit import STEPS, check, fit
@@ -161,6 +163,50 @@ def test_e11_sigterm_saves_and_ends_with_143(model, tmp_path, handler):
     check(model, epochs=3)
     assert int(model.optimizer.iterations) == steps - 2 + 2 * STEPS
     assert handler == []
+
+
+class Noisy(jt.layers.Layer):
+    """Adds noise in a validation too: from the common stream, and from its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.own = jt.random.Generator.from_seed(3)
+        self.scale = self.add_weight((), "ones")
+
+    def call(self, x):
+        noise = jt.random.normal(x.shape) + self.own.normal(x.shape)
+        return self.scale * (x + noise)
+
+
+def noisy_fit(epochs=3, callbacks=()):
+    jt.random.set_seed(0)
+    model = jt.Sequential([jt.Input((1,)), Noisy()])
+    model.compile(jt.optimizers.SGD(0.1), "mse")
+    x = np.ones((8, 1), "float32")
+    given = {"batch_size": 2, "validation_data": (x, x), "verbose": 0}
+    return model.fit(x, x, epochs=epochs, callbacks=[*callbacks], **given).history
+
+
+def test_e11_a_validation_that_sigterm_ends_is_made_again(tmp_path, handler):
+    straight = noisy_fit()
+    begun, batches = [], []
+
+    def terminate(logs):
+        begun.append(logs)
+        if len(begun) == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+    backup = BackupAndRestore(tmp_path, verbose=0)
+    ending = LambdaCallback(
+        on_test_begin=terminate, on_test_batch_end=lambda n, _: batches.append(n)
+    )
+    with pytest.raises(SystemExit) as caught:
+        noisy_fit(callbacks=[backup, ending])
+    assert caught.value.code == 143
+    assert batches == [0, 1, 2, 3, 0]
+    resumed = noisy_fit(callbacks=[backup])
+    assert resumed == straight
+    assert len(set(straight["val_loss"])) == 3  # it has noise
 
 
 def test_e11_sigterm_at_the_end_goes_to_who_heeds_it_afterwards(
