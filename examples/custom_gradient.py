@@ -88,7 +88,7 @@ def draw(units: dict, rounded: dict) -> None:
         for name, losses in curves.items():
             axes.plot(range(1, STEPS + 1), losses, label=name)
         axes.set(xlabel="step", ylabel="mean squared error", xscale="log")
-        axes.legend(title="trained through", loc="center right")
+        axes.legend(title="trained through")
     figure.savefig("custom_gradient.png", dpi=120)
     print("picture: custom_gradient.png")
 
