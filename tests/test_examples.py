@@ -27,6 +27,11 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"epsilon 0.00: accuracy \S+ to (\S+),": (0.95, 1),
         r"epsilon 0.20: accuracy \S+ to \S+, gained (\S+) points": (50, 100),
     },
+    "custom_train_step": {
+        r"accuracy held out: (\S+)": (0.9, 1),
+        # The same computation, in float32.
+        r"weights of the plain fit: (\S+)": (0, 1e-5),
+    },
     "digits_fit": {
         r"took (\S+) s": (0, 60),
         # 98 percent is the mean of three seeds; one may be two standard deviations
@@ -40,6 +45,13 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "fgsm": {
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
         r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
+        r"PGD less FGSM, at most: (\S+)": (-1, 0),  # Madry et al., 2018: it is stronger
+    },
+    "gan": {
+        # Of a normal cluster 1 - exp(-9 / 2) = 0.989 lie within three standard
+        # deviations. The least of eight has at most an eighth; half of it is asked.
+        r"within 3 standard deviations: (\S+),": (0.8, 1),
+        r"least cluster: (\S+),": (0.0625, 0.125),
     },
     "newton": {
         r"(\d+) steps": (1, 9),  # fewer than 10
