@@ -78,6 +78,10 @@ def feed_for(source: Source, pads: bool, most: int | None) -> "Feed":
     return Streamed(source, pads, most)
 
 
+_MOST_FILLED = 1024
+"""Length up to which a batch is filled up that is the only one."""
+
+
 class Feed:
     """The portions of each epoch."""
 
@@ -124,7 +128,7 @@ class Resident(Feed):
         size = self._source.batch_size
         assert size is not None
         num_full, rest = divmod(len(order), size)
-        if rest and self._pads:
+        if rest and self._pads and (num_full or size <= _MOST_FILLED):
             filled = np.resize(order[-rest:], size)  # the same samples again
             order = np.concatenate([order[: num_full * size], filled])
             counts = np.full(num_full + 1, size, np.int32)
