@@ -16,6 +16,14 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
 PRINTED = {  # what an example prints, and the least and largest value that is right
+    "apply_gradients_effect": {
+        # Taylor: a step of rate r down a gradient g moves its function by -r * |g|**2,
+        # less a term of the second order.
+        r"first step: .* (\S+) times -rate": (0.95, 1.05),
+        r"steps down the loss: R2 held out (\S+)": (0.2, 1),
+        # R2 is 0 for who says the mean to everyone (scikit-learn's r2_score).
+        r"steps down the prediction: R2 held out (\S+)": (-np.inf, 0),
+    },
     "digits_fit": {
         r"took (\S+) s": (0, 60),
         # 98 percent is the mean of three seeds; one may be two standard deviations
@@ -30,6 +38,16 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
         r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
     },
+    "integrated_gradients": {
+        # Completeness is a theorem; the trapezoid rule is O(1 / steps**2) from it.
+        r"trapezoid rule: .* within (\S+) percent": (0, 0.1),
+    },
+    "l2_regularization": {
+        r"added to the loss: .* (\S+) from 0.01 \* sum\(W\*\*2\)": (0, 1e-6),
+        r"added to dense/kernel: .* (\S+) from 0.02 \* W": (0, 1e-6),  # float32
+        r"added to dense_1/kernel: .* (\S+) from nothing": (0, 1e-6),
+        r"from ridge regression: (\S+)": (0, 1e-4),
+    },
     "newton": {
         r"(\d+) steps": (1, 9),  # fewer than 10
         r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
@@ -41,6 +59,11 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "reinforce": {
         r"training took (\S+) s": (0, 120),
         r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+    "saliency": {
+        # The differences are good to NUDGE**2 times a third derivative, near 1e-4.
+        r"finite differences: (\S+) of": (0, 1e-3),
+        r"salient pixels loses (\S+) times": (1.5, np.inf),  # 1 is a blind choice
     },
     "vgg16_transfer": {
         r"accuracy held out: (\S+)": (0.9, 1),
