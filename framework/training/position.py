@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .. import nesting
 from ..saving import checkpoint
 from .programs import read_logs
 
@@ -81,7 +82,7 @@ class Position:
             return
         path, self._path = self._path, None
         if self.batch is not None:
-            kinds, tree = jax.tree.flatten(self.batch)
+            kinds, tree = nesting.flatten(self.batch)
             self._model._prepare(kinds, tree)
             self._model._prepare_own_step(kinds, tree)
         checkpoint.restore(path, self._model, self._model.metrics)

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from .. import registry
+from .. import nesting, registry
 from ..errors import ArgumentError, NotBuiltError
 from ..recording.signature import tensor_type
 from . import fitting, predicting
@@ -491,7 +491,7 @@ class Trainer:
         """
         model: Any = self
         x, y, _ = unpack_x_y_sample_weight(jax.tree.unflatten(tree, kinds))
-        leaves, tree_of_x = jax.tree.flatten(x)
+        leaves, tree_of_x = nesting.flatten(x)
         kinds_of_x = [tensor_type(leaf.shape, leaf.dtype) for leaf in leaves]
         act = functools.partial(predict, self, training=True)
         if type(self).train_step is not Trainer.train_step:
