@@ -207,8 +207,7 @@ class Layer(Module):
             self._start_call()
         if self._takes_training:
             self._settle_training(options)
-        elif "training" in options:
-            # Not for `call`, but for the layers that it calls, as in Keras.
+        elif "training" in options:  # not its own: for the layers that it calls
             given = options.pop("training")
             running.training = outer_training if given is None else given
         recording = current()

@@ -167,32 +167,6 @@ def test_training_reaches_layers_inside_models_that_do_not_take_it():
     assert float(model(X, True)[0, 0]) == 1
 
 
-def test_training_may_be_said_to_a_call_that_does_not_take_it():
-    """As in Keras, where the same lines give 1 and 0; None is what the caller said."""
-
-    class Wrapper(jt.layers.Layer):
-        def __init__(self):
-            super().__init__()
-            self.mode = Mode()
-
-        def call(self, inputs):
-            return self.mode(inputs)
-
-    class Trained(jt.Model):
-        def __init__(self):
-            super().__init__()
-            self.wrapper = Wrapper()
-
-        def call(self, inputs, training=None):
-            return self.wrapper(inputs, training=None)
-
-    assert float(Wrapper()(X, training=True)[0, 0]) == 1
-    assert float(Wrapper()(X, training=False)[0, 0]) == 0
-    assert float(Trained()(X, training=True)[0, 0]) == 1
-    with pytest.raises(TypeError, match="'training_'"):
-        Wrapper()(X, training_=True)
-
-
 def test_an_inner_call_may_say_otherwise():
     class Frozen(jt.Model):
         def __init__(self):
@@ -209,6 +183,23 @@ def test_the_default_of_call_holds_when_nobody_says():
     layer = Trains()
     assert float(layer(X)[0, 0]) == 1
     assert float(layer(X, training=False)[0, 0]) == 0
+
+
+def test_training_given_to_a_layer_that_does_not_take_it_is_for_those_inside():
+    class Around(jt.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.mode = Mode()
+
+        def call(self, inputs):
+            return self.mode(inputs)
+
+    for training, expected in ((True, 1), (False, 0), (None, -1)):
+        assert float(Around()(X, training=training)[0, 0]) == expected
+    inputs = jt.Input(X.shape[1:])
+    fixed = jt.Model(inputs, Around()(inputs, training=True))
+    assert float(fixed(X)[0, 0]) == 1
+    np.testing.assert_array_equal(jt.layers.Flatten()(X, training=True), X)
 
 
 def test_dropout_inside_nested_models_hears_of_training():
