@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from . import configs, initializers, masking, registry, symbolic
+from . import configs, initializers, masking, nesting, registry, symbolic
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
@@ -565,7 +565,7 @@ def _convert_inputs(value: Any) -> Any:
     if value.__class__ is ArrayClass:
         return from_array(value)
     if value.__class__ in (list, tuple, dict):
-        return jax.tree.map(_convert_input, value, is_leaf=_is_input)
+        return nesting.map_leaves(_convert_input, value, _is_input)
     return _convert_input(value)
 
 

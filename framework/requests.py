@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from . import nesting
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .recording.node import Handle
 from .recording.site import user_level
@@ -27,7 +28,7 @@ def flatten(
                 break
         else:
             return structure, None
-    flat, tree = jax.tree.flatten(structure, is_leaf=is_leaf)
+    flat, tree = nesting.flatten(structure, is_leaf)
     for handle in flat:
         _check_handle(handle, role, caller)
         if not handle._type.is_inexact:

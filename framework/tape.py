@@ -212,7 +212,7 @@ class GradientTape(Covering):
                 zeros(s.shape, s.dtype) if g is None else g
                 for g, s in zip(found, flat, strict=True)
             ]
-        return found if tree is None else jax.tree.unflatten(tree, found)
+        return nested(tree, found)
 
     def value_and_gradient(
         self,

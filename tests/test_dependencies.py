@@ -25,7 +25,7 @@ FOLDERS = {
 # A package without an order of its own is only held to have no circle.
 ORDER = {
     "framework": (
-        ("errors", "dtypes", "versions", "unconnected_gradients"),
+        ("errors", "dtypes", "versions", "unconnected_gradients", "nesting"),
         ("config",),
         ("registry", "seeds"),
         ("recording",),

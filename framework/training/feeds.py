@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import config
+from .. import config, nesting
 from ..recording.op import ArrayClass
 from .data import Source
 
@@ -103,7 +103,7 @@ class Resident(Feed):
 
     def __init__(self, source: Source, pads: bool) -> None:
         super().__init__(source, pads)
-        leaves, self._tree = jax.tree.flatten(source.arrays)
+        leaves, self._tree = nesting.flatten(source.arrays)
         self._leaves = [_on_device(leaf) for leaf in leaves]
         self._last: tuple[Any, list[Portion]] | None = None
 
@@ -169,7 +169,7 @@ class Streamed(Feed):
         batches = iter(self._source.batches(epoch, first))
         waiting: Any = next(batches, None)
         while waiting is not None:
-            leaves, tree = jax.tree.flatten(waiting)
+            leaves, tree = nesting.flatten(waiting)
             most = self._most or _how_many(leaves)
             group = [leaves]
             until = time.monotonic() + _PATIENCE
@@ -178,7 +178,7 @@ class Streamed(Feed):
                 waiting = next(batches, None)
                 if waiting is None:
                     break
-                others, other_tree = jax.tree.flatten(waiting)
+                others, other_tree = nesting.flatten(waiting)
                 if other_tree != tree or not _alike(leaves, others):
                     break
                 group.append(others)
@@ -202,7 +202,7 @@ class Streamed(Feed):
 
 def single(batch: Any) -> Portion:
     """One batch as a portion."""
-    leaves, tree = jax.tree.flatten(batch)
+    leaves, tree = nesting.flatten(batch)
     arrays = [_on_device(leaf)[None] for leaf in leaves]
     return Portion(tree, arrays, 0, 1, False, False, len(leaves[0]))
 

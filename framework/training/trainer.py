@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from .. import registry
+from .. import nesting, registry
 from ..errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from ..known_data import standing_for
 from ..recording.body import is_handle
@@ -513,7 +513,7 @@ class Trainer:
         """
         model: Any = self
         x, y, _ = unpack_x_y_sample_weight(jax.tree.unflatten(tree, kinds))
-        leaves, tree_of_x = jax.tree.flatten(x)
+        leaves, tree_of_x = nesting.flatten(x)
         kinds_of_x = [tensor_type(leaf.shape, leaf.dtype) for leaf in leaves]
         known = jax.tree.leaves(arrays[0]) if arrays else [None] * len(leaves)
 
