@@ -44,6 +44,7 @@ class Sequential(Model):
         (2, 4)
     """
 
+    counts_builds = False
     _is_chain = True
 
     def __init__(
