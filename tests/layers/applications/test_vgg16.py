@@ -26,7 +26,8 @@ def assert_as_in_keras(model, expected):
     keras = [
         (row["name"], row["class"], row["weight_shapes"]) for row in expected["layers"]
     ]
-    assert rows == keras
+    assert rows[1:] == keras[1:]
+    assert rows[0][1:] == keras[0][1:]  # the input's name has a running number
 
 
 def test_base_has_the_layers_of_keras():
