@@ -90,6 +90,8 @@ class Layer(Module):
         ShapeError: when called on an input that does not fit the weights.
     """
 
+    starts_itself = False
+
     registry_kind: ClassVar[str] = "layer"
     """Where the registry has the classes that configs name."""
 

@@ -97,12 +97,16 @@ class Module:
     """
 
     _counts: ClassVar[dict[str, Iterator[int]]] = {}
+    _frozen: tuple[Variable, ...] = ()
+
+    starts_itself: ClassVar[bool] = True
+    """Whether a constructor that does not call this one's is fine, as in TensorFlow."""
 
     holds_weights: ClassVar[bool] = True
     """Whether a module that it is a part of counts its variables as its own."""
 
     def __init__(self, name: str | None = None) -> None:
-        self._frozen: tuple[Variable, ...] = ()
+        self._frozen = ()
         self.name = name or self._automatic_name()
 
     @classmethod
@@ -119,10 +123,12 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, _TRACKED):
             if "_frozen" not in self.__dict__ and name != "_frozen":
-                raise JaxtapeError(
-                    f"{type(self).__name__}.{name} was set before the base class was "
-                    "initialised. Call super().__init__() first in __init__."
-                )
+                if not self.starts_itself:
+                    raise JaxtapeError(
+                        f"{type(self).__name__}.{name} was set before the base class "
+                        "was initialised. Call super().__init__() first in __init__."
+                    )
+                Module.__init__(self)
             value = _tracked(value)
             _Structure.changed()
         elif isinstance(self.__dict__.get(name), _TRACKED):

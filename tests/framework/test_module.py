@@ -119,13 +119,26 @@ def test_a_copy_has_variables_of_its_own():
     assert names(copied) == names(holder)
 
 
-def test_attributes_before_the_base_class_raise():
-    class Hasty(jt.Module):
+def test_a_layer_that_forgets_super_says_so():
+    class Hasty(jt.layers.Layer):
         def __init__(self):
-            self.w = jt.Variable(1.0)
+            self.weight = jt.Variable(1.0)
 
-    with pytest.raises(JaxtapeError, match=r"Hasty\.w .*super\(\).__init__\(\)"):
+    with pytest.raises(JaxtapeError, match=r"Hasty\.weight was set before the base"):
         Hasty()
+
+
+def test_a_plain_module_may_forget_super_as_in_tensorflow():
+    class Hasty(jt.Module):
+        def __init__(self, value):
+            self.scale = 2.0
+            self.weight = jt.Variable(value)
+            self.bias = jt.Variable(0.0)
+
+    module = Hasty(1.0)
+    assert [float(v) for v in module.trainable_variables] == [1.0, 0.0]
+    module.trainable = False
+    assert module.trainable_variables == []
 
 
 def test_names_are_numbered():
