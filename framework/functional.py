@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .known_data import converted
 from .recording.body import is_handle
 from .recording.execution import call
 from .recording.node import Handle, getter
@@ -138,7 +139,7 @@ class Graph:
                 "entry for each axis, the batch first."
             )
         if kind.dtype != source.dtype:
-            return cast(value, source.dtype)
+            return converted(value, cast(value, source.dtype))
         known = self._known[place]
         if len(known) >= _KNOWN_TYPES:
             known.clear()

@@ -220,6 +220,9 @@ class Layer(Module):
             self._start_call()
         if self._takes_training:
             self._settle_training(options)
+        elif "training" in options:  # not its own: for the layers that it calls
+            given = options.pop("training")
+            running.training = outer_training if given is None else given
         recording = current()
         is_region = not recording.depth
         if is_region:

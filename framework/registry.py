@@ -263,6 +263,21 @@ def restored(value: Any) -> Any:
     return {name: restored(part) for name, part in value.items()}
 
 
+def with_custom(value: Any) -> Any:
+    """The same with names of the user's own classes and functions resolved.
+
+    For names in lists and dictionaries that are looked up after a
+    `custom_object_scope` has ended.
+    """
+    if isinstance(value, str):
+        return _find_custom(value) or value
+    if isinstance(value, list | tuple):
+        return type_of_sequence(value)(map(with_custom, value))
+    if isinstance(value, dict):
+        return {name: with_custom(part) for name, part in value.items()}
+    return value
+
+
 def deserialize(
     kind: str,
     config: dict[str, Any] | str,

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..framework import initializers, registry
 from ..framework.errors import ArgumentError, OutOfRangeError
+from ..framework.known_data import host_values
 from ..framework.layer import Layer
 from ..framework.ops.indexing import gather
 from ..framework.recording.tensor import Tensor, cast, convert
@@ -45,8 +45,9 @@ class Embedding(Layer):
         ((1, 3, 4), [[True, True, False]])
 
     Note:
-        Integers on the device are not read: outside the table they give NaN, where
-        Keras raises on CPU and gives 0 on GPU. Floats are truncated to integers, as in
+        `fit` looks at arrays on the host before its first step. Integers on the device
+        are not read: outside the table they give NaN, where Keras raises on CPU and
+        gives 0 on GPU. Floats are truncated to integers, as in
         Keras.
     """
 
@@ -104,10 +105,8 @@ class Embedding(Layer):
 
     def _check(self, inputs: Tensor) -> None:
         """Refuse host data outside the table; what is on the device is not read."""
-        host = inputs._value
-        if isinstance(host, jax.Array) or host is None or not np.size(host):
-            return
-        if not isinstance(host, np.ndarray | int | float):
+        host = host_values(inputs)
+        if host is None or not np.size(host):
             return
         host = np.trunc(host)
         wrong = host[(host < 0) | (host >= self.input_dim)]

@@ -1,7 +1,7 @@
 """Loss: the base of all losses, and how the values of samples become one number."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -52,6 +52,8 @@ class Loss:
         >>> float(Cubed()([0.0, 1.0], [2.0, 1.0]))
         4.0
     """
+
+    registry_kind: ClassVar[str] = "loss"
 
     def __init__(
         self,

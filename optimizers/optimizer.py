@@ -108,6 +108,7 @@ class Optimizer(Module):
         self._slots: dict[int, list[Variable]] = {}
         self._known: dict[int, Variable] = {}
         self._updates: dict[tuple, Update] = {}
+        self._told: set[tuple[int, ...]] = set()
 
     def __setattr__(self, name: str, value: Any) -> None:
         is_setting = name != "learning_rate" and name in constructor_arguments(
@@ -357,18 +358,23 @@ class Optimizer(Module):
         self, gradients: Sequence[Any], variables: Sequence[Variable], any_left: bool
     ) -> None:
         missing = [v for g, v in zip(gradients, variables, strict=True) if g is None]
-        listed = _with_reasons(missing)
         if not any_left:
             raise ArgumentError(
-                f"No variable has a gradient; all of these are None:{listed}"
-                "Compute the loss from the model's output inside the tape."
+                "No variable has a gradient; all of these are None:"
+                f"{_with_reasons(missing)}Compute the loss from the model's output "
+                "inside the tape."
             )
+        which = tuple(map(id, missing))
+        if which in self._told:
+            return
+        listed = _with_reasons(missing)
         warnings.warn(
             f"{len(missing)} of {len(variables)} variables have no gradient and are "
             f"left as they are:{listed}Does the loss depend on them, inside the tape? "
             "Was a part of the loss forgotten?",
             stacklevel=user_level(),
         )
+        self._told.add(which)
 
 
 def _with_reasons(variables: Sequence[Variable]) -> str:

@@ -1,6 +1,7 @@
 """What every test may ask for: a random key and the tolerance of a dtype."""
 
 import collections
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,16 @@ def pytest_collection_modifyitems(items):
             if turns[test] % n != first:
                 item.add_marker(pytest.mark.slow)
             turns[test] += 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c():
+    """Ctrl-C interrupts also where the tests run as a shell's background job.
+
+    Shells start those with SIGINT ignored, and so would be every process of theirs.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

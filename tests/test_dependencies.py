@@ -29,7 +29,7 @@ ORDER = {
         ("config",),
         ("registry", "seeds"),
         ("recording",),
-        ("devices", "sync", "batching", "masking", "forking"),
+        ("devices", "sync", "batching", "masking", "forking", "known_data"),
         ("scattering",),
         ("variable",),
         ("history",),

@@ -15,7 +15,30 @@ from tests.compile_counter import count_compiles
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIME_LIMIT = 120  # seconds: twice what an example may take, for a slow machine
+# Three minutes of training, and 100 episodes more.
+TIME_LIMITS = {"actor_critic": 360}
 PRINTED = {  # what an example prints, and the least and largest value that is right
+    "actor_critic": {
+        r"training took (\S+) s": (0, 180),
+        r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+    "adversarial_training": {
+        # The same script with TensorFlow 2.21: 8.2 percent to 75.1, 66.9 points.
+        r"epsilon 0.00: accuracy \S+ to (\S+),": (0.95, 1),
+        r"epsilon 0.20: accuracy \S+ to \S+, gained (\S+) points": (50, 100),
+    },
+    "custom_gradient": {
+        # A unit that stays 0 has the loss of relu(x)**2, for x uniform in [-2, 2]:
+        # 2/3 on average, and four standard errors of 1,024 draws are 0.14.
+        r"unit with relu: loss \S+ -> (\S+)": (0.53, 0.81),
+        r"unit with leaking_relu: loss \S+ -> (\S+)": (0, 0.05),
+        r"wrong whole numbers: (\d+) of 4": (0, 0),
+    },
+    "custom_train_step": {
+        r"accuracy held out: (\S+)": (0.9, 1),
+        # The same computation, in float32.
+        r"weights of the plain fit: (\S+)": (0, 1e-5),
+    },
     "digits_fit": {
         r"took (\S+) s": (0, 60),
         # 98 percent is the mean of three seeds; one may be two standard deviations
@@ -29,18 +52,69 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "fgsm": {
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
         r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
+        r"PGD less FGSM, at most: (\S+)": (-1, 0),  # Madry et al., 2018: it is stronger
+    },
+    "gan": {
+        # Of a normal cluster 1 - exp(-9 / 2) = 0.989 lie within three standard
+        # deviations. The least of eight has at most an eighth; half of it is asked.
+        r"within 3 standard deviations: (\S+),": (0.8, 1),
+        r"least cluster: (\S+),": (0.0625, 0.125),
+    },
+    "gradient_clipping": {
+        # All entries keep their signs or become 0, so less than 90 degrees.
+        r"clip_by_value: turned by (\S+) degrees": (1, 90),
+        r"clip_by_norm: turned by (\S+) degrees": (1, 90),
+        r"clip_by_global_norm: turned by (\S+) degrees": (0, 0.1),  # float32
+        r"without clipping: loss (?:nan|inf|\S+e\+\d+) after (\d+) steps": (1, 50),
+        # The variance of a sum of 30 numbers from 0 to 1 is 30 / 12; half of it.
+        r"fresh sequences: loss (\S+), of guessing the mean 2.5": (0, 1.25),
+    },
+    "higher_order": {
+        r"x cubed at 5: 125, 75, 30, (\S+)": (6, 6),
+        # At (1, 1) the second derivatives are 2 + 1200 x**2 - 400 y, -400 x and 200.
+        r"Hessian at \(1, 1\): \[\[802.0, -400.0\], \[-400.0, (\S+)\]\]": (200, 200),
+        r"steps, (\S+) from \(1, 1\)": (0, 1e-6),  # float32
+    },
+    "jacobian": {
+        r"jacobian \(4, 2, 4, 3\), batch_jacobian \((\d), 2, 3\)": (4, 4),
+        r"between different targets: (\S+)": (0, 0),
+        r"largest difference from calculus: (\S+)": (0, 1e-5),  # float32, values to 14
+        # sqrt(2 / 100,000) = 0.005 by chance; 3 * 0.08**2 = 0.02, since arcs are bent
+        r"differ by at most (\S+)": (0, 0.035),
     },
     "newton": {
         r"(\d+) steps": (1, 9),  # fewer than 10
         r"largest difference from scikit-learn (\S+)": (0, 1e-5),  # float32
     },
+    "polynomial": {
+        r"dz/dx = (\S+),": (5, 5),  # 2x + 1 at 2
+        r"dz/dy = (\S+)": (1, 1),
+        r"\nconstant: None\nwatched constant: (\S+)": (4, 4),  # 2x at 2
+        r"derivative 0: relative difference from NumPy (\S+)": (0, 1e-6),  # float32
+        r"derivative 1: relative difference from NumPy (\S+)": (0, 1e-6),
+        r"derivative 2: relative difference from NumPy (\S+)": (0, 1e-6),
+    },
     "regression": {
+        r"relative difference (\S+),": (0, 1e-6),
+        r"largest coefficient error (\S+)": (0, 1e-4),
+    },
+    "regression_fit": {
         r"relative difference (\S+),": (0, 1e-6),
         r"largest coefficient error (\S+)": (0, 1e-4),
     },
     "reinforce": {
         r"training took (\S+) s": (0, 120),
         r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+    "soft_argmax": {
+        r"hard (\S+), gradient None": (1, 1),
+        r"sum (\S+), gradient \[-?0. +-?0. +-?0. *\]": (1, 1),
+        # With p = softmax([0.1, 0.9, 0.2]), the soft index is m = p[1] + 2 p[2] and its
+        # derivatives are p[i] * (i - m).
+        r"soft 1.0243, gradient \[(\S+) -0.0125  0.249 \]": (-0.2365, -0.2365),
+        r"soft at temperature 0.1: (\S+)": (1.0006, 1.0006),
+        # The pattern is the matched filter, which no filter beats but by chance.
+        r"ratio (\S+)": (0.98, 1.005),
     },
     "vgg16_transfer": {
         r"accuracy held out: (\S+)": (0.9, 1),
@@ -60,7 +134,7 @@ def test_example_runs_and_prints_a_right_result(path, tmp_path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=TIME_LIMIT,
+        timeout=TIME_LIMITS.get(path.stem, TIME_LIMIT),
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     for pattern, (least, most) in PRINTED[path.stem].items():

@@ -46,15 +46,16 @@ def convolve(x: jax.Array, filters: jax.Array, how: Windows, groups: int) -> jax
     """The convolution, in the form that the platform runs fastest.
 
     Args:
-        x: Input, with channels where `how` says.
+        x: Input, with channels where `how` says; uint8 images become what filters are.
         filters: Window, input channels of a group, output channels.
         how: Strides, padding and dilations.
         groups: In how many groups of channels.
     """
     how.check_fit(how.space_of(x.shape), filters.shape[:-2], "convolution")
+    common = jnp.promote_types(x.dtype, filters.dtype)
+    x, filters = x.astype(common), filters.astype(common)
     static = all(isinstance(n, int) and n for n in (*x.shape, *filters.shape))
-    kinds = x.dtype == filters.dtype and x.dtype in (np.float32, np.float64)
-    if groups != 1 or not static or not kinds:
+    if groups != 1 or not static or common not in (np.float32, np.float64):
         return _by_lax(x, filters, how, groups)
     how = how._replace(padding=how.pairs(how.space_of(x.shape), filters.shape[:-2]))
     forms = _forms(x.shape, filters.shape, how)

@@ -22,6 +22,7 @@ _FIELDS = {
     "frozen": list,
     "not_trained": list,
     "optimizer": dict | None,
+    "compile": dict | None,
     "random": dict,
 }
 
@@ -90,6 +91,7 @@ def _described(model: Any, optimizer: Any) -> tuple[dict, dict[str, np.ndarray]]
             path for path, v in model.variables_by_path().items() if not v.trainable
         ],
         "optimizer": None,
+        "compile": None,
     }
     variables = state.of_model(model)
     if optimizer is not None:
@@ -98,6 +100,7 @@ def _described(model: Any, optimizer: Any) -> tuple[dict, dict[str, np.ndarray]]
             **_written_optimizer(optimizer),
             "variables": state.groups_by_path(optimizer, model),
         }
+        content["compile"] = _written_compile(model)
     with updating:  # all of one step, also where other threads train
         arrays = matching.values_of(variables)
         content["random"], streams = state.of_random()
@@ -138,6 +141,19 @@ def _written_optimizer(optimizer: Any) -> dict[str, Any]:
         return {"class_name": type(optimizer).__name__, "config": None}
 
 
+def _written_compile(model: Any) -> dict[str, Any] | None:
+    """What `compile` was given; without it, it has to be called again."""
+    try:
+        return model._compile_settings()
+    except ArgumentError as error:
+        warnings.warn(
+            f"{type(model).__name__} '{model.name}' was saved without what compile() "
+            f"was given: {error} Call compile() again after loading.",
+            stacklevel=user_level(),
+        )
+        return None
+
+
 def load_model(
     filepath: str | os.PathLike,
     custom_objects: dict[str, Any] | None = None,
@@ -154,8 +170,9 @@ def load_model(
         filepath: The folder.
         custom_objects: Classes and functions of yours by the names they were saved by.
         compile: Whether training goes on: the optimizer, if one was saved, is
-            `model.optimizer` with its slots, and the streams behind `jt.random` are
-            where they were. False only makes the model. Default true.
+            `model.optimizer` with its slots, `compile` is called with what it was
+            given, and the streams behind `jt.random` are where they were. False only
+            makes the model. Default true.
         safe_mode: Accepted for compatibility; loading is always safe.
         optimizer: Takes the saved state, in place of one made from the saved settings.
             For settings that cannot be saved, such as an optax transformation.
@@ -181,6 +198,8 @@ def load_model(
         _freeze(model, content)
         if compile:
             optimizer = _optimizer(content["optimizer"], model, optimizer, place)
+            if content["compile"] is not None:
+                _compile(model, optimizer, content["compile"])
     variables = state.of_model(model)
     if compile and optimizer is not None:
         variables |= state.of_optimizer(optimizer, model)
@@ -214,6 +233,7 @@ def is_part(names: Iterable[str]) -> bool:
 
 
 def _check_fields(content: dict[str, Any], place: str) -> None:
+    content.setdefault("compile", None)  # which earlier versions did not write
     for name, kind in _FIELDS.items():
         if not isinstance(content.get(name, ...), kind):
             raise FileContentError(
@@ -229,6 +249,14 @@ def _noting(place: str) -> Iterator[None]:
         yield
     except Exception as error:
         error.add_note(f"While loading {place}. Nothing was changed.")
+        raise
+
+
+def _compile(model: Any, optimizer: Any, settings: dict[str, Any]) -> None:
+    try:
+        model._compile_again(optimizer, settings)
+    except ArgumentError as error:
+        error.add_note("load_model(path, compile=False) loads the model without it.")
         raise
 
 

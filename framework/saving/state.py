@@ -5,7 +5,7 @@ streams that layers own, `optimizer` for counts and slots, `random` for the stre
 behind `jt.random`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,23 @@ def restore_random(facts: Any, arrays: Mapping[str, np.ndarray], path: str) -> N
             "written by model.save()."
         ) from None
     random.set_state(state)
+
+
+def streams_kept(model: Module) -> Callable[[], None]:
+    """Remember where all random streams are; what puts them back there."""
+    common = random.get_state()
+    own = [
+        (generator.state, generator.state.numpy())
+        for module in model.modules_by_path().values()
+        for _, generator in _generators_of(module)
+    ]
+
+    def put_back() -> None:
+        random.set_state(common)
+        for variable, value in own:
+            variable.assign(value)
+
+    return put_back
 
 
 def is_of_training(name: str) -> bool:

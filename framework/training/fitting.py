@@ -124,7 +124,8 @@ class Fitting:
             if callbacks.params.get("steps") is None:
                 callbacks.params["steps"] = position.step
             if judged is not None and self._validation and self._is_due(epoch):
-                found = evaluate(judged, callbacks)
+                with position.at_validation():
+                    found = evaluate(judged, callbacks)
                 self._validation.end_epoch()
                 logs |= {f"val_{name}": value for name, value in found.items()}
             callbacks.on_epoch_end(epoch, logs)
@@ -198,8 +199,7 @@ def prepare(model: Any, source: Source) -> None:
     kinds = [
         jax.ShapeDtypeStruct((number, *leaf.shape[1:]), leaf.dtype) for leaf in leaves
     ]
-    labels = arrays[1] if len(arrays) > 1 else None
-    model._prepare(kinds, tree, labels)
+    model._prepare(kinds, tree, arrays)
 
 
 def _checked_freq(freq: Any) -> Any:

@@ -1,12 +1,14 @@
 """Position: where in its epochs and batches a training is, and its checkpoints."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from ..saving import checkpoint
+from ..saving.state import streams_kept
 from .programs import read_logs
 
 
@@ -37,9 +39,19 @@ class Position:
         self._is_stopped = False
         self._path: str | None = None
         self._states: list[dict[str, Any]] = []
+        self._put_streams_back: Callable[[], None] | None = None
+
+    @contextlib.contextmanager
+    def at_validation(self) -> Iterator[None]:
+        """A validation, which a checkpoint that is written in it has before it."""
+        self._put_streams_back = streams_kept(self._model)
+        yield
+        self._put_streams_back = None
 
     def save(self, path: str) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint; the training ends where it was in a validation."""
+        if self._put_streams_back is not None:
+            self._put_streams_back()
         facts = {
             "epoch": self.epoch,
             "step": self.step,

@@ -171,8 +171,7 @@ class Run:
             callbacks.on_train_steps_end(done, read_logs(logs))
         if callbacks.shows_progress:
             self._tell("progress", done, lambda: read_logs(logs))
-        if self._mode == "train":
-            callbacks.on_launch_end()
+        callbacks.on_launch_end()
 
 
 def _wait(logs: Any) -> None:

@@ -1,7 +1,6 @@
 """Trainer: what every model can do with data: compile, fit, evaluate, predict."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +8,8 @@ import jax
 
 from .. import registry
 from ..errors import ArgumentError, NotBuiltError
+from ..known_data import standing_for
+from ..recording.body import is_handle
 from ..recording.signature import tensor_type
 from . import fitting, predicting
 from .compiled import Compiled, judge, learn, output_types, predict
@@ -70,6 +71,26 @@ class Trainer:
         compiled = Compiled(arguments, names)
         self.optimizer = arguments["optimizer"]
         self.__dict__["_kept_compiled"] = compiled
+
+    def _compile_settings(self) -> dict[str, Any] | None:
+        """What `compile` was given besides the optimizer, as JSON can hold it.
+
+        `None` before it, and where a subclass has a `compile` of its own.
+
+        Raises:
+            ArgumentError: for a lambda, or an object without `get_config`.
+        """
+        compiled = self.__dict__.get("_kept_compiled")
+        if compiled is None or type(self).compile is not Trainer.compile:
+            return None
+        given = dict(compiled.arguments)
+        del given["optimizer"]
+        return registry.serialize(given)
+
+    def _compile_again(self, optimizer: Any, settings: dict[str, Any]) -> None:
+        """`compile` with what `_compile_settings` has written."""
+        given = registry.with_custom(registry.restored(settings))
+        self.compile(optimizer, **given)
 
     @property
     def compiled(self) -> bool:
@@ -479,7 +500,7 @@ class Trainer:
             self.compute_metrics,
         ]
 
-    def _prepare(self, kinds: Sequence[Any], tree: Any, labels: Any = None) -> None:
+    def _prepare(self, kinds: Sequence[Any], tree: Any, arrays: Any = None) -> None:
         """Make weights, slots and metrics for batches of these types.
 
         A step that makes variables would have to be recorded twice.
@@ -487,13 +508,18 @@ class Trainer:
         Args:
             kinds: Shapes and dtypes of a batch's arrays.
             tree: How they nest.
-            labels: All targets, if they are known, to be checked.
+            arrays: All of the data, if it is known, to be checked.
         """
         model: Any = self
         x, y, _ = unpack_x_y_sample_weight(jax.tree.unflatten(tree, kinds))
         leaves, tree_of_x = jax.tree.flatten(x)
         kinds_of_x = [tensor_type(leaf.shape, leaf.dtype) for leaf in leaves]
-        act = functools.partial(predict, self, training=True)
+        known = jax.tree.leaves(arrays[0]) if arrays else [None] * len(leaves)
+
+        def act(x: Any) -> Any:
+            with standing_for(jax.tree.leaves(x, is_leaf=is_handle), known):
+                return predict(self, x, training=True)
+
         if type(self).train_step is not Trainer.train_step:
             with contextlib.suppress(Exception):  # the step may not call it so
                 y_pred = output_types(act, kinds_of_x, tree_of_x)
@@ -503,8 +529,8 @@ class Trainer:
         y_pred = output_types(act, kinds_of_x, tree_of_x)
         model.optimizer.build(model.trainable_variables)
         compiled.measures.build(y, y_pred)
-        if labels is not None and compiled.objective is not None:
-            compiled.objective.check_labels(labels, y_pred)
+        if arrays and len(arrays) > 1 and compiled.objective is not None:
+            compiled.objective.check_labels(arrays[1], y_pred)
 
     def _prepare_own_step(self, kinds: Sequence[Any], tree: Any) -> None:
         """Make what a `train_step` of one's own makes when it is first called.

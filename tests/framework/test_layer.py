@@ -185,6 +185,23 @@ def test_the_default_of_call_holds_when_nobody_says():
     assert float(layer(X, training=False)[0, 0]) == 0
 
 
+def test_training_given_to_a_layer_that_does_not_take_it_is_for_those_inside():
+    class Around(jt.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.mode = Mode()
+
+        def call(self, inputs):
+            return self.mode(inputs)
+
+    for training, expected in ((True, 1), (False, 0), (None, -1)):
+        assert float(Around()(X, training=training)[0, 0]) == expected
+    inputs = jt.Input(X.shape[1:])
+    fixed = jt.Model(inputs, Around()(inputs, training=True))
+    assert float(fixed(X)[0, 0]) == 1
+    np.testing.assert_array_equal(jt.layers.Flatten()(X, training=True), X)
+
+
 def test_dropout_inside_nested_models_hears_of_training():
     inner = jt.Sequential([jt.layers.Dropout(1.0)])
     model = jt.Sequential([inner, jt.layers.Flatten()])

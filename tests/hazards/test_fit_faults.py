@@ -1,4 +1,4 @@
-"""Rows C20, D3, D6, D8, G2, G4 to G7, G9, G10, G12, G13: faults in a `fit`."""
+"""Rows C20, D3, D6, D8, F11n, G2, G4 to G7, G9, G10, G12, G13: faults in a `fit`."""
 
 import math
 import tracemalloc
@@ -245,7 +245,7 @@ def test_g10_a_layer_that_is_not_used_is_named_once():
     model = Unconnected(stops=False)
     model.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="2 of 4 variables have no grad") as caught:
-        train(model, batch_size=11, epochs=2)
+        train(model, epochs=2)  # its last batch is recorded on its own
     assert len(caught) == 1
     assert "'unused/kernel', 'unused/bias'" in str(caught[0].message)
     assert caught[0].filename == __file__
@@ -266,3 +266,41 @@ def test_g12_a_model_without_parameters_is_judged():
     assert len(caught) == 1
     assert history["loss"] == pytest.approx([4, 4])
     assert model.predict(X, verbose=0).shape == X.shape
+
+
+class Words(jt.Model):
+    """Embeds its inputs in a `call` of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = jt.layers.Embedding(10, 2)
+
+    def call(self, x):
+        return jt.reduce_sum(self.table(x), axis=[1, 2])
+
+
+def two_inputs():
+    """Two embeddings of inputs that are cast to float32 on their way."""
+    first, second = jt.Input((3,), name="first"), jt.Input((3,), name="second")
+    tables = [jt.layers.Embedding(10, 2)(each) for each in (first, second)]
+    outputs = jt.layers.Flatten()(jt.layers.Add()(tables))
+    return jt.Model({"first": first, "second": second}, jt.layers.Dense(1)(outputs))
+
+
+@pytest.mark.parametrize("wrong", [10, -1])
+@pytest.mark.parametrize("make", [Words, two_inputs])
+def test_f11n_a_number_outside_the_table_is_told_before_anything_runs(make, wrong):
+    ids = np.arange(24).reshape(8, 3) % 10
+    network = make()
+
+    def given(ids):
+        return ids if make is Words else {"first": ids % 10, "second": ids}
+
+    network.compile("sgd", "mse")
+    network.fit(given(ids), np.ones((8, 1)), batch_size=4, verbose=0)
+    before = network.get_weights()
+    ids[6, 1] = wrong
+    with pytest.raises(IndexError, match=rf"has 10 rows, from 0 to 9; got {wrong}\."):
+        network.fit(given(ids), np.ones((8, 1)), batch_size=4, verbose=0)
+    for now, then in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)

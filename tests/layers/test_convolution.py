@@ -27,6 +27,19 @@ def test_first_kernel_has_the_limit_of_keras(row):
     assert 0.995 * row["limit"] < largest <= np.float32(row["limit"])
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bfloat16"])
+def test_images_of_other_dtypes_are_taken_as_their_numbers(dtype):
+    jt.random.set_seed(0)
+    layer = jt.layers.Conv2D(2, 2)
+    x = np.random.default_rng(0).integers(0, 256, size=(2, 3, 4, 1))
+    found = layer(jt.constant(x, dtype))
+    assert found.dtype == jt.float32
+    kernel = layer.kernel.numpy()
+    windows = np.lib.stride_tricks.sliding_window_view(x[..., 0], (2, 2), axis=(1, 2))
+    expected = np.einsum("nhwij,ijk->nhwk", windows, kernel[:, :, 0])
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-3)
+
+
 def test_names_are_those_of_keras():
     layer = jt.layers.Conv2D(2, 3, name="block")
     layer.build((None, 4, 4, 1))

@@ -23,7 +23,7 @@ class BackupAndRestore(Callback):
     `fit` goes on from there, in the middle of an epoch too; on the same machine it ends
     with the same bits as without the interruption. SIGTERM writes a checkpoint between
     two steps, about half a second later, and ends the process with status 143; a
-    validation comes to its end before.
+    validation that it ends is made again.
 
     Args:
         backup_dir: The folder of the checkpoint, of this training alone.
@@ -43,7 +43,8 @@ class BackupAndRestore(Callback):
     Note:
         Not seen again are Python objects that callbacks of one's own change, unless
         their names are in `state_names`, and generators: what a generator has yielded
-        before is passed over, by taking as many batches from it.
+        before is passed over, by taking as many batches from it. Variables that a
+        `test_step` of one's own assigns count a validation that SIGTERM ends twice.
 
     Example:
         >>> backup = BackupAndRestore("runs/digits", save_freq=100)

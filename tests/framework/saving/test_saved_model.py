@@ -478,3 +478,87 @@ def test_a_document_that_makes_no_sense_is_refused(folder, change, message):
 
 def _built_adam():
     return jt.optimizers.Adam()
+
+
+def distance(y_true, y_pred):
+    return jt.reduce_mean(abs(y_pred - y_true), axis=-1)
+
+
+class OwnCompile(jt.Sequential):
+    """A model with arguments of its own to compile it with."""
+
+    def compile(self, optimizer, power):
+        super().compile(optimizer, loss="mse")
+        self.power = power
+
+
+def compiled(cls=jt.Sequential, **arguments):
+    model = cls([jt.layers.Dense(5, input_shape=(4,), name="dense")])
+    model.compile(jt.optimizers.SGD(0.1, momentum=0.9), **arguments)
+    return model
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"loss": "mae", "metrics": ["mse"]},
+        {"loss": jt.losses.mean_absolute_error, "weighted_metrics": ["mse"]},
+        {"loss": distance, "metrics": [jt.metrics.MeanSquaredError(name="mse")]},
+        {"loss": {"dense": "mae"}, "metrics": {"dense": ["mse"]}},
+        {"loss": jt.losses.MeanAbsoluteError(), "metrics": ["mse", distance]},
+    ],
+    ids=["names", "function", "own function", "by output", "objects"],
+)
+def test_a_loaded_model_is_compiled_as_it_was(folder, arguments):
+    model = compiled(**arguments)
+    model.save(folder)
+    same = jt.load_model(folder, custom_objects={"distance": distance})
+    found = same.evaluate(X, Y, verbose=0, return_dict=True)
+    errors = X @ model.layers[0].kernel.numpy() - Y
+    np.testing.assert_allclose(found["loss"], np.abs(errors).mean(), rtol=1e-5)
+    np.testing.assert_allclose(found["mse"], (errors**2).mean(), rtol=1e-5)
+
+
+def test_a_loaded_model_is_fitted_on_to_the_bit(folder):
+    model = compiled(loss="mse")
+    model.fit(X, Y, batch_size=4, epochs=2, verbose=0)
+    model.save(folder)
+    same = jt.load_model(folder)
+    assert same.optimizer.iterations == 4
+    for each in (model, same):
+        jt.random.set_seed(1)
+        each.fit(X, Y, batch_size=4, epochs=2, verbose=0)
+    assert bits(same.variables) == bits(model.variables)
+
+
+def test_a_lambda_as_loss_is_not_saved_and_said(folder):
+    model = compiled(loss=lambda y, p: jt.reduce_mean(p - y, axis=-1))
+    with pytest.warns(UserWarning, match=r"without what compile\(\) was given") as seen:
+        model.save(folder)
+    assert seen[0].filename == __file__
+    same = jt.load_model(folder)
+    assert not same.compiled
+    assert same.optimizer.momentum == 0.9
+
+
+def test_a_name_that_nobody_registered_is_told_with_the_way_around(folder):
+    model = compiled(loss=distance)
+    model.save(folder)
+    with pytest.raises(ValueError, match="no loss of the name 'distance'") as caught:
+        jt.load_model(folder)
+    assert "compile=False" in str(caught.value.__notes__)
+    assert not jt.load_model(folder, compile=False).compiled
+
+
+def test_a_compile_of_ones_own_is_called_again_by_hand(folder):
+    model = compiled(OwnCompile, power=2)
+    model.save(folder)
+    same = jt.load_model(folder, custom_objects={"OwnCompile": OwnCompile})
+    assert not same.compiled
+    assert same.optimizer.momentum == 0.9
+
+
+def test_a_folder_of_an_earlier_version_has_no_settings(folder):
+    compiled(loss="mse").save(folder)
+    rewritten(folder, lambda content: content.pop("compile"))
+    assert not jt.load_model(folder).compiled
