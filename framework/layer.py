@@ -90,6 +90,8 @@ class Layer(Module):
         ShapeError: when called on an input that does not fit the weights.
     """
 
+    starts_itself = False
+
     registry_kind: ClassVar[str] = "layer"
     """Where the registry has the classes that configs name."""
 
@@ -99,8 +101,18 @@ class Layer(Module):
     mixes_samples: ClassVar[bool] = False
     """Whether, in training, a sample's outputs depend on the other samples."""
 
+    counts_builds: ClassVar[bool] = True
+    """Whether a call of the class's own `build` makes the layer built."""
+
     supports_masking: bool = False
     """Whether outputs get a mask. Without it, that of the inputs ends here."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a `build` that is called by itself count, as in Keras."""
+        super().__init_subclass__(**options)
+        own = cls.__dict__.get("build")
+        if own is not None and cls.__dict__.get("counts_builds", True):
+            cls.build = _counted(own)
 
     def __init__(
         self,
@@ -147,7 +159,8 @@ class Layer(Module):
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape; the first axis is the batch.
 
-        Where there are several inputs in a list or dictionary, so are their shapes.
+        Called by itself, it leaves weights alone that are there already. Where there
+        are several inputs in a list or dictionary, so are their shapes.
         A `build` of several arguments, `value_shape` after the first, gets the shapes
         of the arguments of `call` of these names, `value`.
         """
@@ -309,6 +322,8 @@ class Layer(Module):
         _running.training = given
 
     def _build_once(self, inputs: Sequence[Any], options: dict[str, Any]) -> None:
+        if self.__dict__.get("_is_building"):  # a `build` that calls the layer
+            return
         further = {}
         for name, (source, place) in _shape_arguments(type(self)).items():
             value = inputs[place] if place < len(inputs) else options.get(source)
@@ -319,6 +334,9 @@ class Layer(Module):
     def _build_for(self, shape: Any, **further: Any) -> None:
         with execution.detached():
             self.build(shape, **further)
+        self._note_build(shape, further)
+
+    def _note_build(self, shape: Any, further: dict[str, Any]) -> None:
         self.__dict__["_built_for"] = shape
         self.__dict__["_built_with"] = further
         self.built = True
@@ -494,6 +512,29 @@ _BY_BATCH = Op("activity_penalty", _by_batch, carried=frozenset({0}))
 
 layer_calls.add(Layer.__call__.__code__)
 masking.passed_on.add(Layer.compute_mask)
+
+
+def _counted(build: Callable) -> Callable:
+    """A `build` after which the layer is built, and which makes no weights twice."""
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def counted(self: Layer, *args: Any, **options: Any) -> None:
+        if self.__dict__.get("_is_building"):  # super().build(input_shape)
+            return build(self, *args, **options)
+        if self.built:
+            return None
+        self.__dict__["_is_building"] = True
+        try:
+            with execution.detached():
+                build(self, *args, **options)
+        finally:
+            del self.__dict__["_is_building"]
+        _, *shapes = signature.bind(self, *args, **options).arguments.items()
+        self._note_build(shapes[0][1] if shapes else None, dict(shapes[1:]))
+        return None
+
+    return counted
 
 
 @functools.cache

@@ -5,8 +5,10 @@ from ..framework.input_layer import InputLayer as InputLayer
 from ..framework.layer import Layer as Layer
 from .activation import Activation as Activation
 from .add import Add as Add
+from .add import add as add
 from .batch_normalization import BatchNormalization as BatchNormalization
 from .concatenate import Concatenate as Concatenate
+from .concatenate import concatenate as concatenate
 from .convolution import Conv1D as Conv1D
 from .convolution import Conv2D as Conv2D
 from .dense import Dense as Dense

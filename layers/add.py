@@ -1,11 +1,14 @@
 """Add: the sum of several Tensors."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 
 from ..framework import registry
 from ..framework.recording.op import Op
+from ..framework.recording.tensor import Tensor
 from .merging import Merge, aligned
 
 
@@ -33,3 +36,12 @@ class Add(Merge):
     """
 
     merge_op = Op("add", lambda *arrays: functools.reduce(jnp.add, aligned(arrays)))
+
+
+def add(inputs: Sequence[Any], **options: Any) -> Tensor:
+    """The sum of a list of Tensors, by a new `Add` layer.
+
+    Shapes:
+        inputs n times (batch, ...) -> output the same
+    """
+    return Add(**options)(inputs)

@@ -95,6 +95,15 @@ class Concatenate(Layer):
         )
 
 
+def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Any) -> Tensor:
+    """A list of Tensors joined along `axis`, by a new `Concatenate` layer.
+
+    Shapes:
+        inputs (batch, ..., n_i, ...) -> output (batch, ..., sum of n_i, ...)
+    """
+    return Concatenate(axis, **options)(inputs)
+
+
 def _may_be_equal(shapes: Sequence[tuple]) -> bool:
     """Whether shapes are equal where their lengths are known."""
     if len({len(shape) for shape in shapes}) > 1:

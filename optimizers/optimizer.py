@@ -54,6 +54,8 @@ class Optimizer(Module):
             than one kind of clipping.
     """
 
+    starts_itself = False
+
     holds_weights: ClassVar[bool] = False
 
     registry_kind: ClassVar[str] = "optimizer"

@@ -53,6 +53,7 @@ ORDER = {
             "generator",
             "stateless",
             "debugging",
+            "printing",
         ),
         ("turns", "seeding"),
         ("looping", "scanning", "mapping", "repeating"),
