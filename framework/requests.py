@@ -137,6 +137,11 @@ def wants_zeros(unconnected: Any) -> bool:
     return value == "zero"
 
 
+def ones(shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """What a target is weighted by where nothing else was asked for."""
+    return from_array(np.ones(shape, dtype))
+
+
 def zeros(shape: tuple[int, ...], dtype: Any) -> Tensor:
     """What stands for a derivative that is zero because there is no path."""
     return from_array(np.zeros(shape, dtype))
