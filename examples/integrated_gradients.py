@@ -83,7 +83,7 @@ def draw(x: np.ndarray, classes: np.ndarray, attributions: np.ndarray, errors) -
     axes = right.subplots()
     for name, percents in errors.items():
         axes.loglog([STEPS // every for every in COARSER], percents, "o-", label=name)
-    axes.set(title="Sum of attributions, from the difference of outputs")
+    axes.set(title="Error of the sum of attributions")
     axes.set(xlabel="steps on the path", ylabel="largest error, percent")
     axes.legend()
     figure.savefig("integrated_gradients.png", dpi=120)
