@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..framework import initializers, registry
+from ..framework.checked import integer, is_between
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.masking import as_mask
@@ -189,18 +190,18 @@ class BatchNormalization(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if not 0 <= momentum <= 1:
+        if not is_between(momentum, 0, 1):
             raise ArgumentError(
-                f"`momentum` must be between 0 and 1; got {momentum}. It is the share "
-                "of the moving statistics that stays at each step."
+                f"`momentum` must be between 0 and 1; got {momentum!r}. It is the "
+                "share of the moving statistics that stays at each step."
             )
-        if epsilon < 0:
-            raise ArgumentError(f"`epsilon` must not be negative; got {epsilon}.")
-        self.axis = axis
+        if not is_between(epsilon, 0):
+            raise ArgumentError(f"`epsilon` must not be negative; got {epsilon!r}.")
+        self.axis = integer("axis", axis)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
-        self.center = center
-        self.scale = scale
+        self.center = bool(center)
+        self.scale = bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import registry
+from ..framework.checked import integer
 from ..framework.errors import ShapeError
 from ..framework.layer import Layer
 from ..framework.ops.joining import concat
@@ -57,7 +58,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = axis
+        self.axis = integer("axis", axis)
 
     def build(self, input_shape: Any) -> None:
         """Check that there is a list of inputs that fit together."""

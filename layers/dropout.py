@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import random, registry
-from ..framework.errors import ArgumentError, ShapeError
+from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
@@ -64,6 +64,10 @@ class Dropout(Layer):
                 "share of the inputs that is dropped."
             )
         self.rate = rate
+        if not isinstance(noise_shape, list | tuple | None):
+            raise ArgumentTypeError(
+                f"`noise_shape` must be a list of lengths; got {noise_shape!r}."
+            )
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self.seed = seed
         self.generator = None if seed is None else random.Generator(seed)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import initializers, registry
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
@@ -105,12 +106,12 @@ class LayerNormalization(Layer):
                 f"`axis` must be an integer or a list of integers; got {axis!r}. "
                 "For example -1 or [1, 2]."
             )
-        if epsilon < 0:
-            raise ArgumentError(f"`epsilon` must not be negative; got {epsilon}.")
+        if not is_between(epsilon, 0):
+            raise ArgumentError(f"`epsilon` must not be negative; got {epsilon!r}.")
         self.axis = axis if isinstance(axis, int) else list(axis)
         self.epsilon = float(epsilon)
-        self.center = center
-        self.scale = scale
+        self.center = bool(center)
+        self.scale = bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.beta_regularizer = registry.get("regularizer", beta_regularizer)

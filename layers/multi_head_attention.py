@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import initializers, random, registry
+from ..framework.checked import integers, is_between
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.masking import as_mask, attach
@@ -227,17 +228,25 @@ class MultiHeadAttention(Layer):
             value_dim=1 if value_dim is None else value_dim,
             sliding_window=1 if sliding_window is None else sliding_window,
         )
-        if not 0 <= dropout <= 1:
+        if not is_between(dropout, 0, 1):
             raise ArgumentError(
-                f"`dropout` must be a rate between 0 and 1; got {dropout}."
+                f"`dropout` must be a rate between 0 and 1; got {dropout!r}."
             )
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.value_dim = value_dim or key_dim
         self.dropout = dropout
         self.use_bias = use_bias
-        self.output_shape = _as_tuple(output_shape) or None
-        self.attention_axes = _as_tuple(attention_axes)
+        self.output_shape = (
+            None
+            if output_shape is None
+            else integers("output_shape", output_shape) or None
+        )
+        self.attention_axes = (
+            None
+            if attention_axes is None
+            else integers("attention_axes", attention_axes)
+        )
         self.sliding_window = sliding_window
         self.flash_attention = flash_attention
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -401,12 +410,6 @@ class MultiHeadAttention(Layer):
                 f"of one batch, value and key with as many steps; got shapes "
                 f"{', '.join(str(inputs[name].shape) for name in names)}."
             )
-
-
-def _as_tuple(value: Any) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    return (value,) if isinstance(value, int) else tuple(value)
 
 
 def _check_sizes(**sizes: Any) -> None:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import activations, initializers, random, registry
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.masking import as_mask
@@ -129,9 +130,9 @@ class Recurrent(Layer):
             ("dropout", dropout),
             ("recurrent_dropout", recurrent_dropout),
         ):
-            if not 0 <= rate <= 1:
+            if not is_between(rate, 0, 1):
                 raise ArgumentError(
-                    f"`{name}` must be a rate between 0 and 1; got {rate}."
+                    f"`{name}` must be a rate between 0 and 1; got {rate!r}."
                 )
         self.units = units
         self.activation = activations.get(activation) or activations.linear

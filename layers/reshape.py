@@ -37,8 +37,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: int | Sequence[int], **options: Any) -> None:
         super().__init__(**options)
-        shape = (target_shape,) if isinstance(target_shape, int) else target_shape
-        self.target_shape = tuple(shape)
+        shape: Any = target_shape
+        self.target_shape = tuple(shape if isinstance(shape, list | tuple) else [shape])
         sizes = [isinstance(n, int) and n >= -1 for n in self.target_shape]
         if not all(sizes) or self.target_shape.count(-1) > 1:
             raise ArgumentError(

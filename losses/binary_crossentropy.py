@@ -4,6 +4,7 @@ import operator
 from typing import Any
 
 from ..framework import registry
+from ..framework.checked import integer
 from ..framework.elementwise_losses import binary_crossentropy as _formula
 from ..framework.recording.tensor import Tensor, TensorLike, convert
 from .formula_loss import (
@@ -54,7 +55,7 @@ class BinaryCrossentropy(FormulaLoss):
         super().__init__(
             *(_OP, name, reduction, dtype, smoothing(label_smoothing)),
             from_logits=bool(from_logits),
-            axis=operator.index(axis),
+            axis=integer("axis", axis),
         )
 
     from_logits = option("from_logits", "Whether `y_pred` holds logits.")

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError
 from ..framework.masking import mask_of
 from ..framework.recording.execution import call
@@ -183,10 +184,10 @@ def smoothing(value: float) -> Mapping[str, float]:
     Raises:
         ArgumentError: unless it is from 0 to 1.
     """
-    if not 0 <= value <= 1:
+    if not is_between(value, 0, 1):
         raise ArgumentError(
-            f"`label_smoothing` must be from 0 to 1; got {value}. 0 leaves the targets "
-            "as they are."
+            f"`label_smoothing` must be from 0 to 1; got {value!r}. 0 leaves the "
+            "targets as they are."
         )
     return {"label_smoothing": value}
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..framework import registry
+from ..framework.checked import is_between
 from ..framework.elementwise_losses import huber as _formula
 from ..framework.errors import ArgumentError
 from ..framework.recording.tensor import Tensor, TensorLike
@@ -56,9 +57,9 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
 
 def _width(delta: float) -> dict[str, float]:
     """`delta` as the number of the formula, if it is one."""
-    if not delta > 0:
+    if not is_between(delta, 0) or delta == 0:
         raise ArgumentError(
-            f"`delta` must be positive; got {delta}. It is the size of error from "
+            f"`delta` must be positive; got {delta!r}. It is the size of error from "
             "which on the loss is a line."
         )
     return {"delta": delta}

@@ -61,7 +61,8 @@ class Loss:
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
     ) -> None:
-        if reduction not in REDUCTIONS:
+        is_known = isinstance(reduction, str | None) and reduction in REDUCTIONS
+        if not is_known:
             raise ArgumentError(
                 f"`reduction` must be one of {', '.join(map(repr, REDUCTIONS))}; "
                 f"got {reduction!r}."

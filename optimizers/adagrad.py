@@ -5,6 +5,7 @@ from typing import Any, cast
 import jax.numpy as jnp
 import optax
 
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError
 from ..framework.registry import register_class
 from .bounds import bounded, quotient
@@ -38,10 +39,10 @@ class Adagrad(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
-        if not initial_accumulator_value >= 0:
+        if not is_between(initial_accumulator_value, 0):
             raise ArgumentError(
                 "`initial_accumulator_value` must not be negative; got "
-                f"{initial_accumulator_value}. Keras's default is 0.1."
+                f"{initial_accumulator_value!r}. Keras's default is 0.1."
             )
         self.initial_accumulator_value = initial_accumulator_value
         self.epsilon = epsilon

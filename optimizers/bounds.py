@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError
 
 
@@ -12,9 +13,9 @@ def check_share(name: str, value: float) -> None:
     Raises:
         ArgumentError: names the argument.
     """
-    if not 0 <= value < 1:
+    if not is_between(value, 0, 1) or value >= 1:
         raise ArgumentError(
-            f"`{name}` must be at least 0 and less than 1; got {value}."
+            f"`{name}` must be at least 0 and less than 1; got {value!r}."
         )
 
 

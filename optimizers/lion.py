@@ -5,6 +5,7 @@ from typing import Any, cast
 import jax.numpy as jnp
 import optax
 
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError
 from ..framework.registry import register_class
 from .bounds import check_share
@@ -39,9 +40,9 @@ class Lion(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
-        if not 0 < beta_1 <= 1:
+        if not is_between(beta_1, 0, 1) or beta_1 == 0:
             raise ArgumentError(
-                f"`beta_1` must be greater than 0 and at most 1; got {beta_1}. At 0 "
+                f"`beta_1` must be greater than 0 and at most 1; got {beta_1!r}. At 0 "
                 "the momentum would have no effect."
             )
         check_share("beta_2", beta_2)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 import jax.numpy as jnp
 import optax
 
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError
 from ..framework.registry import register_class
 from .bounds import bounded, check_share, quotient
@@ -55,8 +56,8 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **options)
         check_share("rho", rho)
-        if not 0 <= momentum <= 1:
-            raise ArgumentError(f"`momentum` must be in [0, 1]; got {momentum}.")
+        if not is_between(momentum, 0, 1):
+            raise ArgumentError(f"`momentum` must be in [0, 1]; got {momentum!r}.")
         self.rho, self.momentum = rho, momentum
         self.epsilon, self.centered = epsilon, centered
 

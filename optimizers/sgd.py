@@ -5,6 +5,7 @@ from typing import Any, cast
 import jax.numpy as jnp
 import optax
 
+from ..framework.checked import is_between
 from ..framework.errors import ArgumentError
 from ..framework.registry import register_class
 from .optimizer import Optimizer
@@ -42,8 +43,8 @@ class SGD(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
-        if not 0 <= momentum <= 1:
-            raise ArgumentError(f"`momentum` must be in [0, 1]; got {momentum}.")
+        if not is_between(momentum, 0, 1):
+            raise ArgumentError(f"`momentum` must be in [0, 1]; got {momentum!r}.")
         self.momentum = momentum
         self.nesterov = nesterov
 

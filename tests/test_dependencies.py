@@ -26,7 +26,7 @@ FOLDERS = {
 ORDER = {
     "framework": (
         ("errors", "dtypes", "versions", "unconnected_gradients", "nesting"),
-        ("config",),
+        ("config", "checked"),
         ("registry", "seeds"),
         ("recording",),
         ("devices", "sync", "batching", "masking", "forking", "known_data"),

@@ -47,8 +47,14 @@ def device_dtype(dtype: Any, name: str = "dtype") -> np.dtype:
 
     Raises:
         ArgumentError: for a 64-bit dtype while x64 is not enabled.
+        ArgumentTypeError: for what is no dtype.
     """
-    dtype = np.dtype(dtype)
+    try:
+        dtype = np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            f"`{name}` must be a dtype such as 'float32'; got {dtype!r} ({error})."
+        ) from None
     if dtype in _NARROW and not jax.enable_x64.value:
         raise ArgumentError(
             f"`{name}` is {dtype.name}, which needs 64-bit types; they are off. "

@@ -129,3 +129,38 @@ def test_a_batch_larger_than_the_data_is_not_filled_up(model):
     found = model.predict(X, batch_size=10**12, verbose=0)
     np.testing.assert_array_equal(found, model.predict(X, verbose=0))
     assert len(model.fit(X, Y, batch_size=10**12, verbose=0).history["loss"]) == 1
+
+
+NUMBERS = {
+    "BatchNormalization": ("momentum", "epsilon", "axis"),
+    "Concatenate": ("axis",),
+    "Dropout": ("rate", "noise_shape"),
+    "LayerNormalization": ("epsilon",),
+    "Adadelta": ("rho",),
+    "Adagrad": ("initial_accumulator_value",),
+    "Adam": ("beta_1", "beta_2"),
+    "Lion": ("beta_1", "beta_2"),
+    "RMSprop": ("rho", "momentum"),
+    "SGD": ("momentum",),
+    "BinaryCrossentropy": ("label_smoothing", "axis", "reduction", "dtype"),
+    "CategoricalCrossentropy": ("label_smoothing", "axis", "reduction", "dtype"),
+    "SparseCategoricalCrossentropy": ("ignore_class", "axis", "reduction", "dtype"),
+    "Huber": ("delta",),
+}
+"""Arguments that are numbers or words, by the class."""
+NO_NUMBERS = [{"a": 1}, {1, 2}, object(), len]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_g18_numbers_of_layers_losses_and_optimizers(name):
+    spaces = (jt.layers, jt.optimizers, jt.losses)
+    cls = next(getattr(s, name) for s in spaces if hasattr(s, name))
+    for argument in NUMBERS[name]:
+        for value in NO_NUMBERS:
+            with pytest.raises((TypeError, ValueError), match=f"`{argument}`") as found:
+                cls(
+                    **{"rate": 0.5, argument: value}
+                    if name == "Dropout"
+                    else {argument: value}
+                )
+            assert isinstance(found.value, jt.errors.JaxtapeError), value

@@ -54,6 +54,7 @@ SIGNATURE_DIFFERS = {
     "meshgrid": "its keywords are written out",
     "recompute_grad": "takes a policy as well",
     "nn.silu": "takes `name` as well",
+    "print": "its keywords are written out",
     "nn.swish": "takes `name` as well",
 }
 
