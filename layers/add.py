@@ -1,11 +1,14 @@
 """Add: the sum of several Tensors."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 
 from ..framework import registry
 from ..framework.recording.op import Op
+from ..framework.recording.tensor import Tensor, TensorLike
 from .merging import Merge, aligned
 
 
@@ -33,3 +36,8 @@ class Add(Merge):
     """
 
     merge_op = Op("add", lambda *arrays: functools.reduce(jnp.add, aligned(arrays)))
+
+
+def add(inputs: Sequence[TensorLike], **options: Any) -> Tensor:
+    """The sum of a list of Tensors, by an `Add` layer with these options."""
+    return Add(**options)(inputs)

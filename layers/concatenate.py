@@ -12,7 +12,7 @@ from ..framework.layer import Layer
 from ..framework.ops.joining import concat
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
-from ..framework.recording.tensor import Tensor
+from ..framework.recording.tensor import Tensor, TensorLike
 from .merging import checked_list
 
 
@@ -93,6 +93,11 @@ class Concatenate(Layer):
             f"lengths elsewhere; got {given}. Choose another `axis`, or bring them to "
             "the same lengths first."
         )
+
+
+def concatenate(inputs: Sequence[TensorLike], axis: int = -1, **options: Any) -> Tensor:
+    """Tensors one after another, by a `Concatenate` layer with these options."""
+    return Concatenate(axis, **options)(inputs)
 
 
 def _may_be_equal(shapes: Sequence[tuple]) -> bool:

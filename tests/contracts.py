@@ -61,6 +61,9 @@ PLACES = np.arange(21).reshape(7, 3)
 IDS = given(PLACES % 5)
 STEPS = {"mask": given(PLACES % 4 > 0), "initial_state": real(7, 2)}
 COUNTED = {"mask": given(PLACES % 4 > 0)}
+GATED = (SEQUENCES, within(-1.71, 2.17, 7, 3, 4))
+GATES = {"mask": [given(PLACES % 4 > 0), given(PLACES % 3 > 0)]}
+PICKED = given(np.arange(28).reshape(7, 4) % 3 > 0)
 SEEN = {"attention_mask": given(np.ones((7, 3, 2), bool))}
 TRAINED = {"training": True}
 SCORES = {"return_attention_scores": True}
@@ -85,6 +88,7 @@ def attention(values, **arguments):
 LAYERS = [
     layer(layers.Activation, X, activation="tanh"),
     layer(layers.Add, X, Y, _is_joined=True),
+    layer(layers.Average, X, Y, real(7, 4), _is_joined=True),
     layer(layers.AveragePooling1D, SEQUENCES, pool_size=2, strides=1, padding="same"),
     layer(layers.AveragePooling2D, IMAGES, pool_size=(3, 2)),
     layer(layers.BatchNormalization, X, momentum=0.8, _call=TRAINED),
@@ -95,8 +99,11 @@ LAYERS = [
     convolution(filters=4, groups=2, dilation_rate=(1, 2), _way="channels first"),
     layer(layers.Dense, X, units=3, activation="tanh", kernel_regularizer="l2"),
     layer(layers.Dense, real(7, 2, 4), units=3, use_bias=False, _way="without bias"),
+    layer(layers.Dot, SEQUENCES, real(7, 4, 2), axes=(2, 1), _is_joined=True),
+    layer(layers.Dot, X, Y, axes=-1, normalize=True, _is_joined=True, _way="cosine"),
     layer(layers.Dropout, X, rate=0.4, seed=3, _call={"training": True}),
     layer(layers.Dropout, X, rate=0.4, noise_shape=(None, 1), _way="in evaluation"),
+    layer(layers.ELU, X, alpha=0.7),
     layer(layers.Embedding, IDS, input_dim=5, output_dim=2, mask_zero=True),
     layer(layers.Flatten, real(7, 3, 2), data_format="channels_first"),
     layer(layers.GlobalAveragePooling1D, SEQUENCES, keepdims=True),
@@ -108,13 +115,24 @@ LAYERS = [
     recurrent(layers.GRU, return_state=True, _call=STEPS, _way="with mask and state"),
     layer(layers.InputLayer, X, shape=(4,)),
     layer(layers.LayerNormalization, SEQUENCES, axis=[1, 2], epsilon=0.1),
+    layer(layers.LeakyReLU, X, negative_slope=0.2),
     recurrent(layers.LSTM, dropout=0.3, recurrent_dropout=0.2, seed=1, _call=TRAINED),
     recurrent(layers.LSTM, go_backwards=True, unroll=True, _way="unrolled"),
+    layer(layers.Maximum, X, Y, _is_joined=True),
+    layer(layers.Maximum, *GATED, _is_joined=True, _call=GATES, _way="masked"),
     layer(layers.MaxPooling1D, SEQUENCES, pool_size=2, strides=1),
     layer(layers.MaxPooling2D, IMAGES, pool_size=2, padding="same"),
+    layer(layers.Minimum, X, Y, real(7, 4), _is_joined=True),
+    layer(layers.Multiply, X, Y, _is_joined=True),
+    layer(layers.Multiply, *GATED, _is_joined=True, _call=GATES, _way="masked"),
     attention(real(7, 2, 4), dropout=0.3, seed=1, _call=TRAINED | SCORES),
     attention(real(7, 2, 5), value_dim=2, use_bias=False, _call=SEEN, _way="masked"),
+    layer(layers.PReLU, SEQUENCES, shared_axes=[1], alpha_regularizer="l2"),
+    layer(layers.ReLU, X, max_value=0.8, negative_slope=0.1, threshold=0.2),
     layer(layers.Reshape, real(7, 2, 3), target_shape=(3, -1)),
+    layer(layers.Softmax, SEQUENCES, axis=[1, 2]),
+    layer(layers.Softmax, X, axis=1, _call={"mask": PICKED}, _way="masked"),
+    layer(layers.Subtract, X, Y, _is_joined=True),
     layer(jt.Model, X, Y, _made=_graph, _is_joined=True),
     layer(jt.Sequential, X, _made=_stack),
     layer(Network, X, units=3),
