@@ -13,6 +13,8 @@ from .concatenate import Concatenate as Concatenate
 from .concatenate import concatenate as concatenate
 from .convolution import Conv1D as Conv1D
 from .convolution import Conv2D as Conv2D
+from .cropping import Cropping1D as Cropping1D
+from .cropping import Cropping2D as Cropping2D
 from .dense import Dense as Dense
 from .dot import Dot as Dot
 from .dot import dot as dot
@@ -29,6 +31,8 @@ from .global_pooling import GlobalMaxPool2D as GlobalMaxPool2D
 from .global_pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
 from .global_pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
 from .gru import GRU as GRU
+from .identity import Identity as Identity
+from .lambda_layer import Lambda as Lambda
 from .layer_normalization import LayerNormalization as LayerNormalization
 from .leaky_relu import LeakyReLU as LeakyReLU
 from .lstm import LSTM as LSTM
@@ -39,6 +43,8 @@ from .minimum import minimum as minimum
 from .multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from .multiply import Multiply as Multiply
 from .multiply import multiply as multiply
+from .normalization import Normalization as Normalization
+from .permute import Permute as Permute
 from .pooling import AveragePooling1D as AveragePooling1D
 from .pooling import AveragePooling2D as AveragePooling2D
 from .pooling import AvgPool1D as AvgPool1D
@@ -49,7 +55,13 @@ from .pooling import MaxPooling1D as MaxPooling1D
 from .pooling import MaxPooling2D as MaxPooling2D
 from .prelu import PReLU as PReLU
 from .relu import ReLU as ReLU
+from .repeat_vector import RepeatVector as RepeatVector
+from .rescaling import Rescaling as Rescaling
 from .reshape import Reshape as Reshape
 from .softmax import Softmax as Softmax
 from .subtract import Subtract as Subtract
 from .subtract import subtract as subtract
+from .up_sampling import UpSampling1D as UpSampling1D
+from .up_sampling import UpSampling2D as UpSampling2D
+from .zero_padding import ZeroPadding1D as ZeroPadding1D
+from .zero_padding import ZeroPadding2D as ZeroPadding2D

@@ -66,6 +66,7 @@ class Softmax(Layer):
             )
         self.axis = axis
         self._places = tuple(axes)
+        self.is_samplewise = 0 not in axes
 
     def call(self, inputs: Tensor, mask: TensorLike | None = None) -> Tensor:
         """The shares of each entry; 0 where the mask is false."""

@@ -55,7 +55,12 @@ def _graph(dtype):
     return {"inputs": [x, y], "outputs": [first * second, first + 1.0]}
 
 
-IMAGES = real(7, 5, 4, 2)
+@jt.saving.register_keras_serializable()
+def scaled(x, factor):
+    return x * factor
+
+
+IMAGES, FIRST = real(7, 5, 4, 2), "channels_first"
 SEQUENCES = real(7, 3, 4)
 PLACES = np.arange(21).reshape(7, 3)
 IDS = given(PLACES % 5)
@@ -97,6 +102,8 @@ LAYERS = [
     layer(layers.Conv1D, SEQUENCES, filters=2, kernel_size=2, padding="causal"),
     layer(layers.Conv2D, IMAGES, filters=3, kernel_size=3, strides=2, padding="same"),
     convolution(filters=4, groups=2, dilation_rate=(1, 2), _way="channels first"),
+    layer(layers.Cropping1D, real(7, 5, 2), cropping=(2, 0)),
+    layer(layers.Cropping2D, IMAGES, cropping=(1, (0, 1)), data_format=FIRST),
     layer(layers.Dense, X, units=3, activation="tanh", kernel_regularizer="l2"),
     layer(layers.Dense, real(7, 2, 4), units=3, use_bias=False, _way="without bias"),
     layer(layers.Dot, SEQUENCES, real(7, 4, 2), axes=(2, 1), _is_joined=True),
@@ -113,7 +120,9 @@ LAYERS = [
     layer(layers.GlobalMaxPooling2D, IMAGES, keepdims=True),
     layer(layers.GRU, SEQUENCES, units=2, reset_after=False, return_sequences=True),
     recurrent(layers.GRU, return_state=True, _call=STEPS, _way="with mask and state"),
+    layer(layers.Identity, X),
     layer(layers.InputLayer, X, shape=(4,)),
+    layer(layers.Lambda, X, function=scaled, arguments={"factor": 0.3}),
     layer(layers.LayerNormalization, SEQUENCES, axis=[1, 2], epsilon=0.1),
     layer(layers.LeakyReLU, X, negative_slope=0.2),
     recurrent(layers.LSTM, dropout=0.3, recurrent_dropout=0.2, seed=1, _call=TRAINED),
@@ -127,12 +136,22 @@ LAYERS = [
     layer(layers.Multiply, *GATED, _is_joined=True, _call=GATES, _way="masked"),
     attention(real(7, 2, 4), dropout=0.3, seed=1, _call=TRAINED | SCORES),
     attention(real(7, 2, 5), value_dim=2, use_bias=False, _call=SEEN, _way="masked"),
+    layer(layers.Normalization, SEQUENCES, axis=(1, 2)),
+    layer(layers.Normalization, X, mean=0.3, variance=2.5, invert=True, _way="given"),
+    layer(layers.Permute, IMAGES, dims=(3, 1, 2)),
     layer(layers.PReLU, SEQUENCES, shared_axes=[1], alpha_regularizer="l2"),
     layer(layers.ReLU, X, max_value=0.8, negative_slope=0.1, threshold=0.2),
+    layer(layers.RepeatVector, X, n=3),
+    layer(layers.Rescaling, X, scale=[0.5, 2.0, 3.0, 4.0], offset=-1.0),
     layer(layers.Reshape, real(7, 2, 3), target_shape=(3, -1)),
     layer(layers.Softmax, SEQUENCES, axis=[1, 2]),
     layer(layers.Softmax, X, axis=1, _call={"mask": PICKED}, _way="masked"),
     layer(layers.Subtract, X, Y, _is_joined=True),
+    layer(layers.UpSampling1D, SEQUENCES, size=3),
+    layer(layers.UpSampling2D, IMAGES, size=(2, 3), data_format=FIRST),
+    layer(layers.UpSampling2D, IMAGES, interpolation="bilinear", _way="bilinear"),
+    layer(layers.ZeroPadding1D, SEQUENCES, padding=(2, 0), data_format=FIRST),
+    layer(layers.ZeroPadding2D, IMAGES, padding=((1, 0), (0, 2))),
     layer(jt.Model, X, Y, _made=_graph, _is_joined=True),
     layer(jt.Sequential, X, _made=_stack),
     layer(Network, X, units=3),

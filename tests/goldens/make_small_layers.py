@@ -5,8 +5,9 @@
 
 TensorFlow 2.21.0, Keras 3.15.1.
 
-Keys: `cases`, by name, each as `layer_case.py` says; `signatures` (class to a list of
-[argument, default]).
+Keys: `cases`, by name, each as `layer_case.py` says; `adapted`, what `adapt` of
+Normalization finds in batches, and what the layer makes of the last one; `signatures`
+(class to a list of [argument, default]).
 """
 
 import inspect
@@ -22,6 +23,9 @@ OTHER_STEPS = [[False, True, False, False], [False, True, True, False]]
 CLASSES = (
     *("ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"),
     *("Multiply", "Subtract", "Average", "Maximum", "Minimum", "Dot"),
+    *("Rescaling", "Normalization", "Identity", "Lambda", "Permute", "RepeatVector"),
+    *("ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D"),
+    *("UpSampling1D", "UpSampling2D"),
 )
 
 
@@ -84,6 +88,77 @@ def merging_cases():
     }
 
 
+def shape_cases():
+    x, image, first = numbers(2, 4, 3), numbers(2, 3, 4, 2), numbers(2, 2, 3, 4)
+    pixels = np.array([[[0, 128, 255]], [[1, 2, 3]]], "int32")
+    channels_first = {"data_format": "channels_first"}
+    linear = {"interpolation": "bilinear"}
+    given = {"mean": [1.0, 2.0, 3.0], "variance": [4.0, 0.0, 0.25]}
+    return {
+        "rescaling": called("Rescaling", {"scale": 1 / 127.5, "offset": -1.0}, pixels),
+        "rescaling_channels": called(
+            "Rescaling", {"scale": [1.0, 2.0, 4.0], "offset": [0.0, 1.0, 0.5]}, x
+        ),
+        "normalization_given": called("Normalization", given, x),
+        "normalization_inverted": called("Normalization", {**given, "invert": True}, x),
+        "normalization_scalar": called(
+            "Normalization", {"axis": [1, 2], "mean": 0.5, "variance": 2.0}, x
+        ),
+        "identity": called("Identity", {}, x, mask=STEPS),
+        "permute": called("Permute", {"dims": [3, 1, 2]}, image),
+        "repeat_vector": called("RepeatVector", {"n": 3}, numbers(2, 3)),
+        "zero_padding_1d": called("ZeroPadding1D", {}, x),
+        "zero_padding_1d_first": called(
+            "ZeroPadding1D", {"padding": [2, 0], **channels_first}, x
+        ),
+        "zero_padding_2d": called("ZeroPadding2D", {"padding": [1, 2]}, image),
+        "zero_padding_2d_first": called(
+            "ZeroPadding2D", {"padding": [[1, 0], [0, 2]], **channels_first}, first
+        ),
+        "cropping_1d": called("Cropping1D", {}, x),
+        "cropping_1d_end": called("Cropping1D", {"cropping": [0, 2]}, x),
+        "cropping_2d": called("Cropping2D", {"cropping": [[1, 0], [0, 3]]}, image),
+        "cropping_2d_first": called(
+            "Cropping2D", {"cropping": [1, 1], **channels_first}, first
+        ),
+        "up_sampling_1d": called("UpSampling1D", {"size": 3}, x),
+        "up_sampling_2d": called("UpSampling2D", {"size": [1, 3]}, image),
+        "up_sampling_2d_first": called("UpSampling2D", channels_first, first),
+        "up_sampling_2d_bilinear": called(
+            "UpSampling2D", {"size": [2, 3], **linear}, image
+        ),
+        "up_sampling_2d_bilinear_first": called(
+            "UpSampling2D", {"size": 4, **linear, **channels_first}, first
+        ),
+    }
+
+
+def adapted(axis, batches):
+    """What `adapt` finds in batches."""
+    layer = keras.layers.Normalization(axis=axis)
+    layer.adapt(batches[0] if len(batches) == 1 else batches)
+    return {
+        "axis": axis,
+        "batches": batches,
+        "mean": layer.mean,
+        "variance": layer.variance,
+        "output": layer(batches[-1]),
+    }
+
+
+def adapted_cases():
+    x, y = numbers(6, 3), numbers(2, 3) + 1
+    steps = numbers(4, 2, 3)
+    return [
+        adapted(-1, [x]),
+        adapted(-1, [x, y]),
+        adapted(None, [numbers(5)]),
+        adapted(None, [x, y]),
+        adapted([1, 2], [steps, steps[:1] * 2]),
+        adapted(1, [steps]),
+    ]
+
+
 def signature(name):
     rows = inspect.signature(getattr(keras.layers, name).__init__).parameters.values()
     return [
@@ -94,9 +169,13 @@ def signature(name):
 
 
 def main():
-    cases = activation_cases() | merging_cases()
-    signatures = {name: signature(name) for name in CLASSES}
-    write_golden(__file__, plain({"cases": cases, "signatures": signatures}))
+    cases = activation_cases() | merging_cases() | shape_cases()
+    contents = {
+        "cases": cases,
+        "adapted": adapted_cases(),
+        "signatures": {name: signature(name) for name in CLASSES},
+    }
+    write_golden(__file__, plain(contents))
 
 
 if __name__ == "__main__":
