@@ -100,7 +100,7 @@ class Layer(Module):
     """Whether, in training, a sample's outputs depend on the other samples."""
 
     is_samplewise: bool = True
-    """Whether outputs are known to stand on one sample each, but for `mixes_samples`."""
+    """Whether an output is known to stand on one sample, but for `mixes_samples`."""
 
     supports_masking: bool = False
     """Whether outputs get a mask. Without it, that of the inputs ends here."""

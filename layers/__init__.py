@@ -16,6 +16,7 @@ from .convolution import Conv2D as Conv2D
 from .cropping import Cropping1D as Cropping1D
 from .cropping import Cropping2D as Cropping2D
 from .dense import Dense as Dense
+from .depthwise_convolution import DepthwiseConv2D as DepthwiseConv2D
 from .dot import Dot as Dot
 from .dot import dot as dot
 from .dropout import Dropout as Dropout
@@ -58,9 +59,15 @@ from .relu import ReLU as ReLU
 from .repeat_vector import RepeatVector as RepeatVector
 from .rescaling import Rescaling as Rescaling
 from .reshape import Reshape as Reshape
+from .separable_convolution import SeparableConv2D as SeparableConv2D
+from .separable_convolution import SeparableConvolution2D as SeparableConvolution2D
 from .softmax import Softmax as Softmax
 from .subtract import Subtract as Subtract
 from .subtract import subtract as subtract
+from .transposed_convolution import Conv1DTranspose as Conv1DTranspose
+from .transposed_convolution import Conv2DTranspose as Conv2DTranspose
+from .transposed_convolution import Convolution1DTranspose as Convolution1DTranspose
+from .transposed_convolution import Convolution2DTranspose as Convolution2DTranspose
 from .up_sampling import UpSampling1D as UpSampling1D
 from .up_sampling import UpSampling2D as UpSampling2D
 from .zero_padding import ZeroPadding1D as ZeroPadding1D

@@ -26,6 +26,7 @@ CLASSES = (
     *("Rescaling", "Normalization", "Identity", "Lambda", "Permute", "RepeatVector"),
     *("ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D"),
     *("UpSampling1D", "UpSampling2D"),
+    *("Conv1DTranspose", "DepthwiseConv2D", "SeparableConv2D"),
 )
 
 
@@ -133,6 +134,54 @@ def shape_cases():
     }
 
 
+def convolution_cases():
+    """TensorFlow has no channels-first and no dilated transposed ones on CPUs."""
+    x, image = numbers(2, 4, 3), numbers(2, 3, 4, 2)
+    one, two, depth = "Conv1DTranspose", "Conv2DTranspose", "DepthwiseConv2D"
+    rows = {
+        "transpose_1d": (one, {"strides": 2}, x),
+        "transpose_1d_same": (one, {"strides": 3, "padding": "same"}, x),
+        "transpose_1d_long": (one, {"strides": 5, "activation": "relu"}, x),
+        "transpose_2d": (two, {}, image),
+        "transpose_2d_same": (two, {"strides": 2, "padding": "same"}, image),
+        "transpose_2d_even": (
+            *(two, {"kernel_size": [2, 4], "strides": [2, 3], "padding": "same"}),
+            image,
+        ),
+        "transpose_2d_short": (
+            *(two, {"strides": 2, "padding": "same", "output_padding": [0, 1]}),
+            image,
+        ),
+        "transpose_2d_longer": (
+            *(two, {"strides": [3, 2], "output_padding": 1, "use_bias": False}),
+            image,
+        ),
+        "depthwise": (depth, {"depth_multiplier": 2}, image),
+        "depthwise_same": (depth, {"strides": 2, "padding": "same"}, image),
+        "depthwise_dilated": (
+            *(depth, {"kernel_size": 2, "dilation_rate": 2, "activation": "tanh"}),
+            image,
+        ),
+        "separable": ("SeparableConv2D", {}, image),
+        "separable_same": (
+            *("SeparableConv2D", {"strides": 2, "padding": "same"}),
+            image,
+        ),
+        "separable_multiplied": (
+            *("SeparableConv2D", {"depth_multiplier": 2, "use_bias": False}),
+            image,
+        ),
+    }
+    return {
+        name: called(
+            layer,
+            {"kernel_size": 3, **({} if layer == depth else {"filters": 3}), **given},
+            array,
+        )
+        for name, (layer, given, array) in rows.items()
+    }
+
+
 def adapted(axis, batches):
     """What `adapt` finds in batches."""
     layer = keras.layers.Normalization(axis=axis)
@@ -170,6 +219,7 @@ def signature(name):
 
 def main():
     cases = activation_cases() | merging_cases() | shape_cases()
+    cases |= convolution_cases()
     contents = {
         "cases": cases,
         "adapted": adapted_cases(),

@@ -27,6 +27,7 @@ EVERYDAY = {
     *("relu_all", "prelu_shared", "softmax_masked", "multiply_masked"),
     *("maximum_masked", "dot_cosine", "up_sampling_2d_bilinear"),
     *("normalization_given", "cropping_2d", "zero_padding_2d_first"),
+    *("transpose_2d_even", "depthwise", "separable_same"),
 }
 # Ours leave out what a wrapper does (LoRA, quantization) and batch renormalization.
 LEFT_OUT = {
