@@ -6,9 +6,11 @@ from ..framework.layer import Layer as Layer
 from .activation import Activation as Activation
 from .add import Add as Add
 from .add import add as add
+from .alpha_dropout import AlphaDropout as AlphaDropout
 from .average import Average as Average
 from .average import average as average
 from .batch_normalization import BatchNormalization as BatchNormalization
+from .bidirectional import Bidirectional as Bidirectional
 from .concatenate import Concatenate as Concatenate
 from .concatenate import concatenate as concatenate
 from .convolution import Conv1D as Conv1D
@@ -23,6 +25,7 @@ from .dropout import Dropout as Dropout
 from .elu import ELU as ELU
 from .embedding import Embedding as Embedding
 from .flatten import Flatten as Flatten
+from .gaussian_noise import GaussianNoise as GaussianNoise
 from .global_pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
 from .global_pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
 from .global_pooling import GlobalAvgPool1D as GlobalAvgPool1D
@@ -37,6 +40,7 @@ from .lambda_layer import Lambda as Lambda
 from .layer_normalization import LayerNormalization as LayerNormalization
 from .leaky_relu import LeakyReLU as LeakyReLU
 from .lstm import LSTM as LSTM
+from .masking import Masking as Masking
 from .maximum import Maximum as Maximum
 from .maximum import maximum as maximum
 from .minimum import Minimum as Minimum
@@ -61,9 +65,13 @@ from .rescaling import Rescaling as Rescaling
 from .reshape import Reshape as Reshape
 from .separable_convolution import SeparableConv2D as SeparableConv2D
 from .separable_convolution import SeparableConvolution2D as SeparableConvolution2D
+from .simple_rnn import SimpleRNN as SimpleRNN
 from .softmax import Softmax as Softmax
+from .spatial_dropout import SpatialDropout1D as SpatialDropout1D
+from .spatial_dropout import SpatialDropout2D as SpatialDropout2D
 from .subtract import Subtract as Subtract
 from .subtract import subtract as subtract
+from .time_distributed import TimeDistributed as TimeDistributed
 from .transposed_convolution import Conv1DTranspose as Conv1DTranspose
 from .transposed_convolution import Conv2DTranspose as Conv2DTranspose
 from .transposed_convolution import Convolution1DTranspose as Convolution1DTranspose

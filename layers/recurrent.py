@@ -1,4 +1,4 @@
-"""Recurrent: what LSTM and GRU share: weights, states, masks and the loop over time.
+"""Recurrent: what LSTM, GRU and SimpleRNN share: weights, states, masks and the loop.
 
 The whole recurrence is one recorded call, a `lax.scan` over the steps. What the inputs
 contribute to the gates is one product for all steps, before the loop.
@@ -96,7 +96,6 @@ class Recurrent(Layer):
         self,
         units: int,
         activation: Any,
-        recurrent_activation: Any,
         use_bias: bool,
         kernel_initializer: Any,
         recurrent_initializer: Any,
@@ -115,7 +114,6 @@ class Recurrent(Layer):
         go_backwards: bool,
         stateful: bool,
         unroll: bool,
-        use_cudnn: Any,
         zero_output_for_mask: bool = False,
         **options: Any,
     ) -> None:
@@ -135,9 +133,6 @@ class Recurrent(Layer):
                 )
         self.units = units
         self.activation = activations.get(activation) or activations.linear
-        self.recurrent_activation = (
-            activations.get(recurrent_activation) or activations.linear
-        )
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
@@ -156,7 +151,6 @@ class Recurrent(Layer):
         self.go_backwards = go_backwards
         self.stateful = stateful
         self.unroll = unroll
-        self.use_cudnn = use_cudnn
         self.zero_output_for_mask = zero_output_for_mask
         self.generator = None if seed is None else random.Generator(seed)
 
@@ -272,6 +266,10 @@ class Recurrent(Layer):
         return [outputs, *following] if self.return_state else outputs
 
     @abc.abstractmethod
+    def _activations(self) -> tuple[Callable, Callable]:
+        """The activation and that of the gates."""
+
+    @abc.abstractmethod
     def _op(self) -> Op:
         """The recurrence as one op."""
 
@@ -286,7 +284,7 @@ class Recurrent(Layer):
 
     def _formulas(self, sequences: Tensor) -> list[Formula]:
         """Both activations as functions of arrays."""
-        chosen = (self.activation, self.recurrent_activation)
+        chosen = self._activations()
         found = [_KNOWN.get(activation) for activation in chosen]
         shape = (sequences.shape[0], self.units)
         return [
@@ -349,7 +347,7 @@ class Recurrent(Layer):
 
 
 class Recurrence:
-    """What the steps of a recurrence share, as `step` of LSTM and GRU sees it.
+    """What the steps of a recurrence share, as `step` of a layer sees it.
 
     Attributes:
         activate: The activation.

@@ -90,14 +90,31 @@ def attention(values, **arguments):
     return layer(layers.MultiHeadAttention, SEQUENCES, values, **sizes, **arguments)
 
 
+def each_step(dtype):
+    return {"layer": layers.Dense(2, activation="tanh", dtype=dtype)}
+
+
+def both_ways(dtype):
+    inner = {"return_sequences": True, "return_state": True, "dtype": dtype}
+    return {"layer": layers.SimpleRNN(2, **inner)}
+
+
 LAYERS = [
     layer(layers.Activation, X, activation="tanh"),
     layer(layers.Add, X, Y, _is_joined=True),
+    layer(layers.AlphaDropout, X, rate=0.4, seed=3, _call=TRAINED),
     layer(layers.Average, X, Y, real(7, 4), _is_joined=True),
     layer(layers.AveragePooling1D, SEQUENCES, pool_size=2, strides=1, padding="same"),
     layer(layers.AveragePooling2D, IMAGES, pool_size=(3, 2)),
     layer(layers.BatchNormalization, X, momentum=0.8, _call=TRAINED),
     layer(layers.BatchNormalization, SEQUENCES, axis=1, epsilon=0.1, _way="evaluated"),
+    layer(
+        *(layers.Bidirectional, SEQUENCES),
+        merge_mode="mul",
+        _made=both_ways,
+        _call=COUNTED,
+        _is_slow=True,
+    ),
     layer(layers.Concatenate, X, real(7, 2), axis=1, _is_joined=True),
     layer(layers.Conv1D, SEQUENCES, filters=2, kernel_size=2, padding="causal"),
     layer(layers.Conv1DTranspose, SEQUENCES, filters=2, kernel_size=2, strides=3),
@@ -105,7 +122,7 @@ LAYERS = [
         *(layers.Conv2DTranspose, IMAGES),
         filters=3,
         kernel_size=(2, 3),
-        strides=(2, 1),
+        strides=(3, 1),
         padding="same",
         activation="tanh",
         data_format=FIRST,
@@ -133,6 +150,7 @@ LAYERS = [
     layer(layers.ELU, X, alpha=0.7),
     layer(layers.Embedding, IDS, input_dim=5, output_dim=2, mask_zero=True),
     layer(layers.Flatten, real(7, 3, 2), data_format="channels_first"),
+    layer(layers.GaussianNoise, X, stddev=0.4, seed=3, _call=TRAINED),
     layer(layers.GlobalAveragePooling1D, SEQUENCES, keepdims=True),
     layer(layers.GlobalAveragePooling1D, SEQUENCES, _call=COUNTED, _way="masked"),
     layer(layers.GlobalAveragePooling2D, IMAGES, data_format="channels_first"),
@@ -147,6 +165,7 @@ LAYERS = [
     layer(layers.LeakyReLU, X, negative_slope=0.2),
     recurrent(layers.LSTM, dropout=0.3, recurrent_dropout=0.2, seed=1, _call=TRAINED),
     recurrent(layers.LSTM, go_backwards=True, unroll=True, _way="unrolled"),
+    layer(layers.Masking, SEQUENCES, mask_value=2.0),
     layer(layers.Maximum, X, Y, _is_joined=True),
     layer(layers.Maximum, *GATED, _is_joined=True, _call=GATES, _way="masked"),
     layer(layers.MaxPooling1D, SEQUENCES, pool_size=2, strides=1),
@@ -173,9 +192,19 @@ LAYERS = [
         depth_multiplier=2,
         pointwise_regularizer="l2",
     ),
+    recurrent(layers.SimpleRNN, return_state=True, activation="sigmoid", _call=STEPS),
     layer(layers.Softmax, SEQUENCES, axis=[1, 2]),
     layer(layers.Softmax, X, axis=1, _call={"mask": PICKED}, _way="masked"),
+    layer(layers.SpatialDropout1D, SEQUENCES, rate=0.4, seed=3, _call=TRAINED),
+    layer(
+        *(layers.SpatialDropout2D, IMAGES),
+        rate=0.4,
+        data_format=FIRST,
+        seed=3,
+        _call=TRAINED,
+    ),
     layer(layers.Subtract, X, Y, _is_joined=True),
+    layer(layers.TimeDistributed, SEQUENCES, _made=each_step),
     layer(layers.UpSampling1D, SEQUENCES, size=3),
     layer(layers.UpSampling2D, IMAGES, size=(2, 3), data_format=FIRST),
     layer(layers.UpSampling2D, IMAGES, interpolation="bilinear", _way="bilinear"),

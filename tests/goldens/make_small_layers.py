@@ -27,6 +27,8 @@ CLASSES = (
     *("ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D"),
     *("UpSampling1D", "UpSampling2D"),
     *("Conv1DTranspose", "DepthwiseConv2D", "SeparableConv2D"),
+    *("GaussianNoise", "AlphaDropout", "SpatialDropout1D", "SpatialDropout2D"),
+    *("SimpleRNN", "Bidirectional", "TimeDistributed", "Masking"),
 )
 
 
@@ -182,6 +184,66 @@ def convolution_cases():
     }
 
 
+def inner(name, **config):
+    """A layer as an argument of another one."""
+    return {"class_name": name, "config": config}
+
+
+def sequence_cases():
+    x, state = numbers(2, 4, 3), numbers(2, 2)
+    padded = x.copy()
+    padded[0, 2:], padded[1, 0], padded[1, 1, 0] = 1, 1, 1
+    everything = {"return_sequences": True, "return_state": True}
+    sequences, masked = {"sequences": x}, {"masks": {"sequences": STEPS}}
+    lstm = inner("LSTM", units=2)
+    every_lstm = inner("LSTM", units=2, **everything)
+    every_gru = inner("GRU", units=2, return_sequences=True)
+    states = {"initial_state": {"list": [state, -state, 2 * state, state + 1]}}
+    batch_norm = inner("BatchNormalization", epsilon=0.1)
+
+    def both(arguments, inputs=sequences, **options):
+        return layer_case("Bidirectional", arguments, inputs, **options)
+
+    return {
+        "simple_rnn": layer_case("SimpleRNN", {"units": 2}, sequences),
+        "simple_rnn_all": layer_case(
+            "SimpleRNN", {"units": 2, **everything}, sequences, **masked
+        ),
+        "simple_rnn_backwards": layer_case(
+            *("SimpleRNN", {"units": 2, "go_backwards": True, "activation": "relu"}),
+            {**sequences, "initial_state": {"list": [state]}},
+        ),
+        "simple_rnn_bare": layer_case(
+            "SimpleRNN", {"units": 2, "use_bias": False, "unroll": True}, sequences
+        ),
+        "bidirectional": both({"layer": lstm}),
+        "bidirectional_sum": both({"layer": every_gru, "merge_mode": "sum"}),
+        "bidirectional_mul": both({"layer": lstm, "merge_mode": "mul"}, **masked),
+        "bidirectional_ave": both({"layer": every_gru, "merge_mode": "ave"}, **masked),
+        "bidirectional_none": both({"layer": every_gru, "merge_mode": None}, **masked),
+        "bidirectional_states": both({"layer": every_lstm}, {**sequences, **states}),
+        "bidirectional_other": both(
+            {
+                "layer": inner("SimpleRNN", units=2),
+                "backward_layer": inner("SimpleRNN", units=3, go_backwards=True),
+            }
+        ),
+        "time_distributed": called(
+            "TimeDistributed", {"layer": inner("Dense", units=2)}, x, mask=STEPS
+        ),
+        "time_distributed_convolution": called(
+            "TimeDistributed",
+            {"layer": inner("Conv1D", filters=2, kernel_size=2)},
+            numbers(2, 3, 4, 2),
+        ),
+        "time_distributed_statistics": called(
+            "TimeDistributed", {"layer": batch_norm}, x, weights=[np.ones(3)] * 4
+        ),
+        "masking": called("Masking", {"mask_value": 1.0}, padded),
+        "masking_zero": called("Masking", {}, np.where(padded == 1, 0, padded)),
+    }
+
+
 def adapted(axis, batches):
     """What `adapt` finds in batches."""
     layer = keras.layers.Normalization(axis=axis)
@@ -219,7 +281,7 @@ def signature(name):
 
 def main():
     cases = activation_cases() | merging_cases() | shape_cases()
-    cases |= convolution_cases()
+    cases |= convolution_cases() | sequence_cases()
     contents = {
         "cases": cases,
         "adapted": adapted_cases(),

@@ -28,11 +28,13 @@ EVERYDAY = {
     *("maximum_masked", "dot_cosine", "up_sampling_2d_bilinear"),
     *("normalization_given", "cropping_2d", "zero_padding_2d_first"),
     *("transpose_2d_even", "depthwise", "separable_same"),
+    *("simple_rnn_all", "bidirectional_ave", "time_distributed", "masking"),
 }
 # Ours leave out what a wrapper does (LoRA, quantization) and batch renormalization.
 LEFT_OUT = {
     *("weights", "lora_rank", "lora_alpha", "quantization_config"),
     *("renorm", "renorm_clipping", "renorm_momentum", "synchronized"),
+    *("name", "dtype"),
 }
 
 
