@@ -6,6 +6,8 @@ import pytest
 import jaxtape as jt
 from jaxtape.layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 X = np.array([[-2.0, 0.0, 3.0]], "float32")
 
 
@@ -73,6 +75,7 @@ def test_a_softmax_of_what_a_mask_leaves():
         Softmax(axis=2)(X)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", [ReLU, LeakyReLU, ELU, PReLU, Softmax])
 def test_shapes_stay_in_models(kind):
     x = jt.Input((4, 3))

@@ -12,6 +12,8 @@ from jaxtape.layers import (
     SeparableConv2D,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 5, 4, 2)).astype("float32")
 KINDS = {
@@ -26,7 +28,7 @@ def made(kind, **arguments):
     return getattr(jt.layers, kind)(**(KINDS[kind] | arguments))
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4, 1)
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -53,6 +55,7 @@ def test_a_transposed_one_pulls_gradients_of_a_convolution_back(arguments):
     np.testing.assert_allclose(y.numpy(), pulled.numpy(), atol=1e-5)
 
 
+@pytest.mark.one_in(3)
 @EVERY
 def test_channels_first_is_the_same_on_turned_data(kind):
     last, first = made(kind), made(kind, data_format="channels_first")
@@ -67,6 +70,7 @@ def test_channels_first_is_the_same_on_turned_data(kind):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow  # the values are in the goldens
 def test_a_separable_one_is_a_depthwise_one_and_a_mixture():
     layer = SeparableConv2D(3, 2, depth_multiplier=2, use_bias=False)
     expected = layer(X)
@@ -78,6 +82,7 @@ def test_a_separable_one_is_a_depthwise_one_and_a_mixture():
     np.testing.assert_allclose(pointwise(depthwise(X)), expected, atol=1e-5)
 
 
+@pytest.mark.one_in(3, 2)
 @EVERY
 def test_names_of_weights_are_keras_s(kind):
     layer = made(kind, name="c")
@@ -88,6 +93,7 @@ def test_names_of_weights_are_keras_s(kind):
     assert [w.name for w in layer.weights] == [f"c/{n}" for n in (*kernels, "bias")]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("layer", "given", "expected"),
     [
@@ -111,6 +117,7 @@ def test_shapes_are_known_in_models(layer, given, expected):
     assert all(n in (None, m) for n, m in zip(expected, shape, strict=True))
 
 
+@pytest.mark.one_in(2, 1)
 @pytest.mark.parametrize("dtype", ["uint8", "bfloat16"])
 def test_images_of_other_dtypes_are_taken_as_their_numbers(dtype):
     x = RNG.integers(0, 9, size=(1, 4, 4, 2))

@@ -27,6 +27,7 @@ EVERY = pytest.mark.parametrize(
 pytestmark = pytest.mark.usefixtures("quick_programs")
 
 
+@pytest.mark.one_in(2, 1)
 @EVERY
 def test_without_training_inputs_pass(kind, x):
     for training in (None, False):
@@ -101,11 +102,13 @@ def test_alpha_dropout_keeps_mean_and_variance():
     np.testing.assert_allclose(y[~dropped], kept[~dropped], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_alpha_dropout_of_everything_is_zero():
     y = AlphaDropout(1.0)(X + 1, training=True).numpy()
     np.testing.assert_allclose(y, X, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_draw_of_alpha_dropout_may_be_shared():
     y = AlphaDropout(0.5, noise_shape=(None, 1), seed=0)(X + 1, training=True).numpy()
     np.testing.assert_array_equal(y, np.repeat(y[:, :1], 100, axis=1))

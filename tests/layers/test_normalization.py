@@ -7,10 +7,13 @@ import jaxtape as jt
 from jaxtape.layers import Normalization, Rescaling
 from tests.golden_values import float32, golden
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 ADAPTED = golden("small_layers")["adapted"]
 X = np.array([[0.0, 10.0], [2.0, 30.0]], "float32")
 
 
+@pytest.mark.one_in(2, 1)
 @pytest.mark.parametrize("case", ADAPTED, ids=lambda case: f"axis {case['axis']}")
 def test_adapt_finds_what_keras_finds(case):
     layer = Normalization(axis=case["axis"])

@@ -22,6 +22,7 @@ X = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
 PADDED = np.where(np.arange(4)[None, :, None] < [[[4]], [[2]]], X, 0)
 
 
+@pytest.mark.slow  # the values are in the goldens
 def test_a_simple_recurrence_is_its_formula():
     layer = SimpleRNN(2, return_sequences=True, bias_initializer="ones")
     found, state = layer(X).numpy(), np.zeros((2, 2))
@@ -37,10 +38,11 @@ def test_a_simple_recurrence_has_no_gates_in_its_config():
     assert SimpleRNN.from_config(config).get_config() == config
     with pytest.raises(TypeError, match="no argument `recurrent_activation`"):
         SimpleRNN(2, recurrent_activation="relu")
-    with pytest.raises(ValueError, match="`units` must be .*; got 0"):
+    with pytest.raises(ValueError, match=r"`units` must be .*; got 0"):
         SimpleRNN(0)
 
 
+@pytest.mark.slow  # the values are in the goldens
 def test_both_ways_are_two_layers():
     layer = Bidirectional(SimpleRNN(2, return_sequences=True, name="r"))
     found = layer(X).numpy()
@@ -54,6 +56,7 @@ def test_both_ways_are_two_layers():
         np.testing.assert_allclose(found[..., part], expected, atol=1e-6)
 
 
+@pytest.mark.slow  # the values are in the goldens
 def test_padding_changes_nothing_both_ways():
     """A sequence with its padding left out has the same outputs."""
     layer = Bidirectional(SimpleRNN(2, return_sequences=True))
@@ -64,6 +67,7 @@ def test_padding_changes_nothing_both_ways():
     np.testing.assert_array_equal(mask_of(found).numpy(), mask_of(masked).numpy())
 
 
+@pytest.mark.slow
 def test_first_weights_are_taken():
     layer = Bidirectional(SimpleRNN(2))
     layer(X)
@@ -71,6 +75,7 @@ def test_first_weights_are_taken():
     np.testing.assert_array_equal(again(X).numpy(), layer(X).numpy())
 
 
+@pytest.mark.slow
 def test_states_of_stateful_layers_are_reset():
     layer = Bidirectional(SimpleRNN(2, stateful=True))
     first = layer(X).numpy()
@@ -79,6 +84,7 @@ def test_states_of_stateful_layers_are_reset():
     np.testing.assert_array_equal(layer(X).numpy(), first)
 
 
+@pytest.mark.slow  # the contracts save each of them
 def test_a_model_of_wrappers_is_saved_and_goes_on(tmp_path):
     model = jt.Sequential(
         [
@@ -94,6 +100,7 @@ def test_a_model_of_wrappers_is_saved_and_goes_on(tmp_path):
     np.testing.assert_array_equal(again(PADDED).numpy(), model(PADDED).numpy())
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("layer", "given", "expected"),
     [
@@ -128,6 +135,7 @@ def test_each_step_goes_through_the_same_layer():
     assert TimeDistributed(inner)(X[:0]).shape == (0, 4, 2)
 
 
+@pytest.mark.slow
 def test_training_reaches_the_layer_of_each_step():
     layer = TimeDistributed(jt.layers.Dropout(0.5, seed=0))
     np.testing.assert_array_equal(layer(X).numpy(), X)
