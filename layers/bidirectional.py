@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..framework import configs, registry
 from ..framework.errors import ArgumentError, ArgumentTypeError
 from ..framework.layer import Layer
@@ -87,7 +89,8 @@ class Bidirectional(Layer):
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.stateful = layer.stateful
-        self._first_weights = weights
+        # As arrays: variables in a list would be tracked as the layer's own.
+        self._first_weights = None if weights is None else list(map(np.asarray, weights))
         for part in (self.forward_layer, self.backward_layer):
             part.zero_output_for_mask = self.return_sequences
 
