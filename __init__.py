@@ -202,6 +202,7 @@ from .framework.ops import unstack as unstack
 from .framework.ops import where as where
 from .framework.ops import zeros as zeros
 from .framework.ops import zeros_like as zeros_like
+from .framework.printing import print as print
 from .framework.recomputation import recompute_grad as recompute_grad
 from .framework.recording.tensor import Tensor as Tensor
 from .framework.saving import load_model as load_model

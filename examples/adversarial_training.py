@@ -88,7 +88,7 @@ def draw(before: list[float], after: list[float]) -> None:
     axes.plot(EPSILONS, after, marker="o", label="trained on clean and attacked digits")
     axes.plot(EPSILONS, before, marker="o", label="trained on clean digits")
     axes.set(xlabel="epsilon of the attack", ylabel="accuracy", ylim=(0, 1))
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 1.15))
     figure.savefig("adversarial_training.png", dpi=120)
     print("picture: adversarial_training.png")
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import masking
+from . import masking, nesting
 from .captures import Same, snapshot
 from .recording.body import has_tracer, is_handle
 from .recording.ingest import private_array
@@ -82,7 +82,7 @@ def _signature_of_any(
 ) -> tuple[Any, Sequence[Any]]:
     """The same for nested structures, objects and functions."""
     given = masking.parted((args, kwargs))
-    leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
+    leaves, tree = nesting.flatten(given, is_handle)
     if has_tracer(leaves):
         return None, ()
     parts, arrays = [tree], []

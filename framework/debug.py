@@ -340,7 +340,8 @@ def _step(path: Sequence[Node], values: dict[int, Any]) -> int | None:
     """How many updates the optimizer had made."""
     for node in path:
         assert node.op is not None
-        for number, name in zip(node.inputs, node.op.input_names, strict=False):
-            if name == _ITERATIONS:
-                return int(values[number])
+        if node.op.input_names is not None:
+            names = node.op.input_names([None] * len(node.inputs))
+            if _ITERATIONS in names:
+                return int(values[node.inputs[names.index(_ITERATIONS)]])
     return None

@@ -100,5 +100,9 @@ def show_under(package: str, names: dict[str, Any]) -> None:
     sys.modules[f"{keras.__name__}.optimizers.schedules"] = schedules
     sys.modules[keras.__name__] = keras
     names["keras"] = keras
+    autodiff = ModuleType(f"{package}.autodiff", "TensorFlow's path to the tapes.")
+    for name in ("ForwardAccumulator", "GradientTape"):
+        setattr(autodiff, name, names[name])
+    names["autodiff"] = sys.modules[autodiff.__name__] = autodiff
     for name in _DEBUGGING:
         setattr(names["debugging"], name, getattr(names["debug"], name))

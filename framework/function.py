@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from . import config, masking
+from . import config, masking, nesting
 from .arguments import (
     classes_of,
     is_input,
@@ -292,7 +292,7 @@ class Function:
     def _record(self, args: tuple, kwargs: dict) -> "_Recorded":
         self._num_recorded += 1
         given = masking.parted((args, kwargs))
-        leaves, tree = jax.tree.flatten(given, is_leaf=is_handle)
+        leaves, tree = nesting.flatten(given, is_handle)
         places = [n for n, leaf in enumerate(leaves) if is_input(leaf)]
         kinds = [type_of_input(leaves[n]) for n in places]
         with body_of(self.__name__) as body:
@@ -304,7 +304,7 @@ class Function:
             args, kwargs = masking.joined(jax.tree.unflatten(tree, leaves))
             result = self._python_function(*args, **kwargs)
             masked = masking.has_masks(given), masking.has_masks(result)
-            found, tree = jax.tree.flatten(masking.parted(result), is_leaf=is_handle)
+            found, tree = nesting.flatten(masking.parted(result), is_handle)
             outputs = {n: _as_result(v) for n, v in enumerate(found) if _is_result(v)}
             numbers = [body.number(tensor) for tensor in outputs.values()]
             settle_homes([*body.owners.values()])

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from . import nesting
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .known_data import converted
 from .recording.body import is_handle
@@ -429,7 +430,7 @@ def _collector(graph: Graph, numbers: dict[int, int]) -> Callable:
     wanted = [numbers[id(tensor)] for tensor in graph.results]
     if isinstance(graph.outputs, SymbolicTensor):
         return operator.itemgetter(wanted[0])
-    tree = jax.tree.structure(graph.outputs, is_leaf=is_handle)
+    _, tree = nesting.flatten(graph.outputs, is_handle)
     return lambda values: jax.tree.unflatten(tree, [values[n] for n in wanted])
 
 
@@ -459,7 +460,7 @@ def repeated(
             for old, new in zip(step.outputs, made, strict=True):
                 known.setdefault(id(old), new)
     inputs, outputs = (
-        jax.tree.map(renewed, structure, is_leaf=is_handle)
+        nesting.map_leaves(renewed, structure, is_handle)
         for structure in (graph.inputs, graph.outputs)
     )
     return inputs, outputs
@@ -521,7 +522,7 @@ def _flat_form(graph: Graph) -> tuple[list[tuple], Any, Any]:
             )
         )
     inputs, outputs = (
-        jax.tree.map(flat, structure, is_leaf=is_handle)
+        nesting.map_leaves(flat, structure, is_handle)
         for structure in (graph.inputs, graph.outputs)
     )
     return rows, inputs, outputs
@@ -545,4 +546,5 @@ def _graph_of(owner: str, rows: list[tuple], inputs: Any, outputs: Any) -> Graph
         steps.append(step)
         if layer is not None:
             layer._note_steps([step])
-    return Graph(jax.tree.map(tensor, inputs), jax.tree.map(tensor, outputs), owner)
+    inputs, outputs = (nesting.map_leaves(tensor, part) for part in (inputs, outputs))
+    return Graph(inputs, outputs, owner)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from . import configs, initializers, masking, registry, symbolic
+from . import configs, initializers, masking, nesting, registry, symbolic
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
@@ -90,6 +90,8 @@ class Layer(Module):
         ShapeError: when called on an input that does not fit the weights.
     """
 
+    starts_itself = False
+
     registry_kind: ClassVar[str] = "layer"
     """Where the registry has the classes that configs name."""
 
@@ -102,8 +104,18 @@ class Layer(Module):
     is_samplewise: bool = True
     """Whether an output is known to stand on one sample, but for `mixes_samples`."""
 
+    counts_builds: ClassVar[bool] = True
+    """Whether a call of the class's own `build` makes the layer built."""
+
     supports_masking: bool = False
     """Whether outputs get a mask. Without it, that of the inputs ends here."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a `build` that is called by itself count, as in Keras."""
+        super().__init_subclass__(**options)
+        own = cls.__dict__.get("build")
+        if own is not None and cls.__dict__.get("counts_builds", True):
+            cls.build = _counted(own)
 
     def __init__(
         self,
@@ -150,7 +162,8 @@ class Layer(Module):
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape; the first axis is the batch.
 
-        Where there are several inputs in a list or dictionary, so are their shapes.
+        Called by itself, it leaves weights alone that are there already. Where there
+        are several inputs in a list or dictionary, so are their shapes.
         A `build` of several arguments, `value_shape` after the first, gets the shapes
         of the arguments of `call` of these names, `value`.
         """
@@ -312,6 +325,8 @@ class Layer(Module):
         _running.training = given
 
     def _build_once(self, inputs: Sequence[Any], options: dict[str, Any]) -> None:
+        if self.__dict__.get("_is_building"):  # a `build` that calls the layer
+            return
         further = {}
         for name, (source, place) in _shape_arguments(type(self)).items():
             value = inputs[place] if place < len(inputs) else options.get(source)
@@ -322,6 +337,9 @@ class Layer(Module):
     def _build_for(self, shape: Any, **further: Any) -> None:
         with execution.detached():
             self.build(shape, **further)
+        self._note_build(shape, further)
+
+    def _note_build(self, shape: Any, further: dict[str, Any]) -> None:
         self.__dict__["_built_for"] = shape
         self.__dict__["_built_with"] = further
         self.built = True
@@ -499,6 +517,29 @@ layer_calls.add(Layer.__call__.__code__)
 masking.passed_on.add(Layer.compute_mask)
 
 
+def _counted(build: Callable) -> Callable:
+    """A `build` after which the layer is built, and which makes no weights twice."""
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def counted(self: Layer, *args: Any, **options: Any) -> None:
+        if self.__dict__.get("_is_building"):  # super().build(input_shape)
+            return build(self, *args, **options)
+        if self.built:
+            return None
+        self.__dict__["_is_building"] = True
+        try:
+            with execution.detached():
+                build(self, *args, **options)
+        finally:
+            del self.__dict__["_is_building"]
+        _, *shapes = signature.bind(self, *args, **options).arguments.items()
+        self._note_build(shapes[0][1] if shapes else None, dict(shapes[1:]))
+        return None
+
+    return counted
+
+
 @functools.cache
 def _shape_arguments(kind: type) -> dict[str, tuple[str, int]]:
     """Further arguments of `build`, each with its argument of `call` and the place."""
@@ -568,7 +609,7 @@ def _convert_inputs(value: Any) -> Any:
     if value.__class__ is ArrayClass:
         return from_array(value)
     if value.__class__ in (list, tuple, dict):
-        return jax.tree.map(_convert_input, value, is_leaf=_is_input)
+        return nesting.map_leaves(_convert_input, value, _is_input)
     return _convert_input(value)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from . import nesting
 from .errors import ArgumentError
 from .recording import execution, tensor
 from .recording.arithmetic import IDENTITY
@@ -96,7 +97,7 @@ def masked(inputs: Any, masks: Any, owner: str) -> Any:
     Raises:
         ArgumentError: if the numbers differ.
     """
-    flat, tree = jax.tree.flatten(inputs, is_leaf=is_handle)
+    flat, tree = nesting.flatten(inputs, is_handle)
     given = _leaves(_given(masks))
     if len(given) != len(flat):
         raise ArgumentError(
@@ -135,7 +136,7 @@ def parted(structure: Any) -> Any:
         mask = mask_of(value)
         return value if mask is None else _Pair(value, mask)
 
-    return jax.tree.map(part, structure, is_leaf=is_handle)
+    return nesting.map_leaves(part, structure, is_handle)
 
 
 def joined(structure: Any) -> Any:
@@ -147,8 +148,8 @@ def joined(structure: Any) -> Any:
         attach(value.value, value.mask)
         return value.value
 
-    return jax.tree.map(
-        join, structure, is_leaf=lambda x: is_handle(x) or isinstance(x, _Pair)
+    return nesting.map_leaves(
+        join, structure, lambda x: is_handle(x) or isinstance(x, _Pair)
     )
 
 

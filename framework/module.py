@@ -85,6 +85,16 @@ for _kind, _names in (
         setattr(_kind, _name, _announcing(_kind.__mro__[1], _name))
 
 
+class _AutomaticName:
+    """The name of a module that was given none, from when it is asked for."""
+
+    def __get__(self, module: Any, kind: type) -> Any:
+        if module is None:
+            return self
+        found = module.__dict__["name"] = module._automatic_name()
+        return found
+
+
 class Module:
     """Base of everything that holds variables: layers, models, optimizers, metrics.
 
@@ -97,12 +107,17 @@ class Module:
     """
 
     _counts: ClassVar[dict[str, Iterator[int]]] = {}
+    _frozen: tuple[Variable, ...] = ()
+    name: Any = _AutomaticName()
+
+    starts_itself: ClassVar[bool] = True
+    """Whether a constructor that does not call this one's is fine, as in TensorFlow."""
 
     holds_weights: ClassVar[bool] = True
     """Whether a module that it is a part of counts its variables as its own."""
 
     def __init__(self, name: str | None = None) -> None:
-        self._frozen: tuple[Variable, ...] = ()
+        self._frozen = ()
         self.name = name or self._automatic_name()
 
     @classmethod
@@ -118,7 +133,8 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, _TRACKED):
-            if "_frozen" not in self.__dict__ and name != "_frozen":
+            is_begun = self.starts_itself or "_frozen" in self.__dict__
+            if not is_begun and name != "_frozen":
                 raise JaxtapeError(
                     f"{type(self).__name__}.{name} was set before the base class was "
                     "initialised. Call super().__init__() first in __init__."

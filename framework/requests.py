@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from . import nesting
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .recording.node import Handle
 from .recording.site import user_level
@@ -27,7 +28,7 @@ def flatten(
                 break
         else:
             return structure, None
-    flat, tree = jax.tree.flatten(structure, is_leaf=is_leaf)
+    flat, tree = nesting.flatten(structure, is_leaf)
     for handle in flat:
         _check_handle(handle, role, caller)
         if not handle._type.is_inexact:
@@ -134,6 +135,11 @@ def wants_zeros(unconnected: Any) -> bool:
             f"`unconnected_gradients` must be 'none' or 'zero'; got {value!r}."
         )
     return value == "zero"
+
+
+def ones(shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """What a target is weighted by where nothing else was asked for."""
+    return from_array(np.ones(shape, dtype))
 
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> Tensor:

@@ -8,7 +8,7 @@ import jax
 from . import configs, masking, registry
 from .errors import ArgumentError, ArgumentTypeError, BodyError
 from .functional import Graph
-from .input_layer import InputLayer
+from .input_layer import InputLayer, input_like
 from .layer import Layer, is_shape
 from .model import Model
 from .module import names_in_container
@@ -44,6 +44,7 @@ class Sequential(Model):
         (2, 4)
     """
 
+    counts_builds = False
     _is_chain = True
 
     def __init__(
@@ -119,6 +120,8 @@ class Sequential(Model):
             )
         if not self._stack and self._entry is None and layer._input_shape is not None:
             self._begin(InputLayer(batch_shape=layer._input_shape, dtype=layer.dtype))
+        if not self._stack and self._entry is None and isinstance(layer, Model):
+            self._begin_as(layer)
         self._names.add(layer.name)
         self._stack.append(layer)
         if not self.trainable:
@@ -135,6 +138,13 @@ class Sequential(Model):
             )
         self._entry = entry
         self._results = [entry.output]
+
+    def _begin_as(self, model: Model) -> None:
+        """Take the input shape from a first layer that is a model and knows its own."""
+        if model._graph is not None:
+            entry = model._graph.inputs
+            if isinstance(entry, SymbolicTensor):
+                self._begin(input_like(entry, f"{self.name}_input"))
 
     @property
     def layers(self) -> list[Layer]:

@@ -27,6 +27,7 @@ from .requests import (
     handles_in,
     is_leaf,
     nested,
+    ones,
     single,
     wants_zeros,
     weights_for,
@@ -206,13 +207,17 @@ class GradientTape(Covering):
         if self._is_active and not self._is_persistent:
             self._close()
         found = self._differentiate(targets, seeds, flat)
-        self._end(targets, flat, [gradient is not None for gradient in found], fills)
+        reached = [gradient is not None for gradient in found]
+        if not all(reached):
+            found = _by_themselves(found, targets, seeds, flat)
+            reached = [gradient is not None for gradient in found]
+        self._end(targets, flat, reached, fills)
         if fills:
             found = [
                 zeros(s.shape, s.dtype) if g is None else g
                 for g, s in zip(found, flat, strict=True)
             ]
-        return found if tree is None else jax.tree.unflatten(tree, found)
+        return nested(tree, found)
 
     def value_and_gradient(
         self,
@@ -587,3 +592,18 @@ def _check_batch(target: Handle, source: Handle) -> None:
             f"source; got {examples} and {others}. Use jacobian() where the first "
             "axis does not count examples."
         )
+
+
+def _by_themselves(
+    found: list[Any], targets: list[Any], seeds: list[Any], sources: list[Any]
+) -> list[Any]:
+    """With the derivative 1 of what is target and source, also if nothing read it."""
+    whole = []
+    for gradient, source in zip(found, sources, strict=True):
+        total = gradient
+        for target, seed in zip(targets, seeds, strict=True):
+            if gradient is None and target is source:
+                part = ones(source.shape, source.dtype) if seed is None else seed
+                total = part if total is None else total + part
+        whole.append(total)
+    return whole

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..framework import registry
 from ..framework.recording.op import Op
-from ..framework.recording.tensor import Tensor, TensorLike
+from ..framework.recording.tensor import Tensor
 from .merging import Merge, aligned
 
 
@@ -38,6 +38,10 @@ class Add(Merge):
     merge_op = Op("add", lambda *arrays: functools.reduce(jnp.add, aligned(arrays)))
 
 
-def add(inputs: Sequence[TensorLike], **options: Any) -> Tensor:
-    """The sum of a list of Tensors, by an `Add` layer with these options."""
+def add(inputs: Sequence[Any], **options: Any) -> Tensor:
+    """The sum of a list of Tensors, by a new `Add` layer.
+
+    Shapes:
+        inputs n times (batch, ...) -> output the same
+    """
     return Add(**options)(inputs)

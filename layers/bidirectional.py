@@ -90,7 +90,7 @@ class Bidirectional(Layer):
         self.return_state = layer.return_state
         self.stateful = layer.stateful
         # As arrays: variables in a list would be tracked as the layer's own.
-        self._first_weights = None if weights is None else list(map(np.asarray, weights))
+        self._first_weights = weights and list(map(np.asarray, weights))
         for part in (self.forward_layer, self.backward_layer):
             part.zero_output_for_mask = self.return_sequences
 

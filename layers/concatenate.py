@@ -12,7 +12,7 @@ from ..framework.layer import Layer
 from ..framework.ops.joining import concat
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
-from ..framework.recording.tensor import Tensor, TensorLike
+from ..framework.recording.tensor import Tensor
 from .merging import checked_list
 
 
@@ -95,8 +95,12 @@ class Concatenate(Layer):
         )
 
 
-def concatenate(inputs: Sequence[TensorLike], axis: int = -1, **options: Any) -> Tensor:
-    """Tensors one after another, by a `Concatenate` layer with these options."""
+def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Any) -> Tensor:
+    """A list of Tensors joined along `axis`, by a new `Concatenate` layer.
+
+    Shapes:
+        inputs (batch, ..., n_i, ...) -> output (batch, ..., sum of n_i, ...)
+    """
     return Concatenate(axis, **options)(inputs)
 
 

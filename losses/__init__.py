@@ -13,9 +13,11 @@ from .lookup import deserialize as deserialize
 from .lookup import get as get
 from .lookup import serialize as serialize
 from .loss import Loss as Loss
+from .mean_absolute_error import MAE as MAE
 from .mean_absolute_error import MeanAbsoluteError as MeanAbsoluteError
 from .mean_absolute_error import mae as mae
 from .mean_absolute_error import mean_absolute_error as mean_absolute_error
+from .mean_squared_error import MSE as MSE
 from .mean_squared_error import MeanSquaredError as MeanSquaredError
 from .mean_squared_error import mean_squared_error as mean_squared_error
 from .mean_squared_error import mse as mse

@@ -42,4 +42,4 @@ def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return per_sample(_OP, y_true, y_pred)
 
 
-mae = mean_absolute_error
+MAE = mae = mean_absolute_error

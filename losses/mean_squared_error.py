@@ -46,4 +46,4 @@ def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return per_sample(_OP, y_true, y_pred)
 
 
-mse = mean_squared_error
+MSE = mse = mean_squared_error

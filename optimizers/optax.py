@@ -114,4 +114,7 @@ class Optax(Optimizer):
         joint = self._joint[tuple(map(id, variables))]
         slots = [joint, *([] for _ in variables[1:])]
         change = self._formula().change_jointly
-        return Update(self.name, change, list(variables), slots, uses_homes=False)
+        key = (self._rule, *self._shaping())  # the transformation itself
+        return Update(
+            self._word(), key, change, list(variables), slots, uses_homes=False
+        )

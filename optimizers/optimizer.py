@@ -1,6 +1,7 @@
 """Optimizer: what all update rules share."""
 
 import inspect
+import json
 import math
 import threading
 import warnings
@@ -53,6 +54,8 @@ class Optimizer(Module):
         ArgumentError: for a learning rate that is not finite or is negative, or more
             than one kind of clipping.
     """
+
+    starts_itself = False
 
     holds_weights: ClassVar[bool] = False
 
@@ -344,7 +347,28 @@ class Optimizer(Module):
 
     def _plan(self, variables: Sequence[Variable]) -> Update:
         slots = [self._slots[id(variable)] for variable in variables]
-        return Update(self.name, self._formula().change, list(variables), slots)
+        change = self._formula().change
+        return Update(self._word(), self._key(), change, list(variables), slots)
+
+    def _word(self) -> str:
+        """What messages call optimizers of its kind."""
+        return registry.snake_case(type(self).__name__)
+
+    def _key(self) -> tuple | None:
+        """What its updates compute, if nothing but the config says so.
+
+        A subclass of a user's may keep more in attributes.
+        """
+        schedule = self._schedule
+        if not _is_ours(self) or not (schedule is None or _is_ours(schedule)):
+            return None
+        settings = {
+            name: self._written(name)
+            for name in accepted_arguments(type(self))
+            if name not in ("name", "learning_rate")
+        }
+        rate = None if schedule is None else registry.plain(schedule)
+        return type(self), json.dumps([settings, rate], sort_keys=True)
 
     def _formula(self) -> Formula:
         return Formula(self.transformation(), self._schedule, *self._shaping())
@@ -373,6 +397,11 @@ class Optimizer(Module):
             stacklevel=user_level(),
         )
         self._told.add(which)
+
+
+def _is_ours(thing: Any) -> bool:
+    """Whether the class of an optimizer or a schedule is one of this package."""
+    return type(thing).__module__.startswith(f"{__package__}.")
 
 
 def _with_reasons(variables: Sequence[Variable]) -> str:

@@ -15,6 +15,7 @@ from ..framework import config
 from ..framework.errors import ShapeError
 from ..framework.recording import execution
 from ..framework.recording.body import settle_homes
+from ..framework.recording.cache import Cache
 from ..framework.recording.home import Home
 from ..framework.recording.node import current
 from ..framework.recording.op import Op
@@ -28,7 +29,9 @@ class Update:
     """The update of a set of variables as one recorded call.
 
     Args:
-        name: Of the optimizer, for messages.
+        name: What messages call the optimizer.
+        key: What `change` computes, as something hashable: updates that have the same
+            share their programs. `None` where nobody knows.
         change: Computes new values and slots from old ones; see `Formula.change`.
         variables: What is updated.
         slots: The slots of each variable.
@@ -38,6 +41,7 @@ class Update:
     def __init__(
         self,
         name: str,
+        key: tuple | None,
         change: Callable,
         variables: list[Variable],
         slots: list[list[Variable]],
@@ -55,12 +59,7 @@ class Update:
         )
         self._targets = [part for unit in units for part in (unit.target, *unit.slots)]
         rule = _Rule(change, variables, units)
-        self._op = Op(
-            f"{name}.apply_gradients",
-            rule.compute,
-            writes=tuple((n, n) for n in range(1 + len(self._targets))),
-            input_names=_input_names(variables, self._targets),
-        )
+        self._op = _op_of(name, rule, None if key is None else (name, key, rule.key()))
 
     def run(self, iterations: Variable, inputs: Sequence[Any]) -> None:
         """Record the update, and run the step that it ends.
@@ -78,19 +77,43 @@ class Update:
                 recording = current()
             else:
                 settle_homes(self._targets)
-        execution.update(recording, self._op, (iterations, *self._targets, *inputs))
+        try:
+            execution.update(recording, self._op, (iterations, *self._targets, *inputs))
+        except _MisfitError as misfit:
+            raise ShapeError(
+                f"The gradient of Variable '{self._variables[misfit.place].name}' has "
+                f"shape {misfit.shape}, and the variable has shape "
+                f"{self._variables[misfit.place].shape}. "
+                "Are gradients and variables in the same order?"
+            ) from None
 
 
-def _input_names(
-    variables: Sequence[Variable], targets: Sequence[Any]
-) -> tuple[str, ...]:
-    """What messages call the inputs of an update, the gradients above all."""
-    return (
-        "iterations",
-        *(getattr(target, "name", "variables") for target in targets),
-        *(f"gradient of '{variable.name}'" for variable in variables),
-        "learning rate",
+class _MisfitError(ShapeError):
+    """A gradient has another shape than its variable."""
+
+    def __init__(self, place: int, shape: tuple[int, ...]) -> None:
+        super().__init__(f"gradient {place} has shape {shape}")
+        self.place, self.shape = place, shape
+
+
+_ops: Cache[Op] = Cache(lambda: config.bounds.op_programs)
+
+
+def _op_of(name: str, rule: "_Rule", key: tuple | None) -> Op:
+    """The op of an update; the same for optimizers and variables that are alike.
+
+    So a second model of the same structure runs the programs of the first.
+    """
+    op = None if key is None else _ops.get(key)
+    if op is not None:
+        return op
+    op = Op(
+        f"{name}.apply_gradients",
+        rule.compute,
+        writes=tuple((n, n) for n in range(1 + rule.num_targets)),
+        input_names=rule.input_names,
     )
+    return op if key is None else _ops.add(key, op)
 
 
 class _Unit(NamedTuple):
@@ -120,7 +143,7 @@ class _Rule:
         units: Sequence[_Unit],
     ) -> None:
         self._change = change
-        self._kinds = [(v.name, v.shape, v.dtype) for v in variables]
+        self._kinds = [(v.shape, v.dtype) for v in variables]
         self._units = [
             (
                 unit.target._type.dtype,
@@ -132,6 +155,41 @@ class _Rule:
             )
             for unit in units
         ]
+
+    @property
+    def num_targets(self) -> int:
+        """How many variables and homes it assigns, slots included."""
+        return sum(1 + len(kinds) for _, kinds, *_ in self._units)
+
+    def key(self) -> tuple:
+        """What it depends on, besides how values change."""
+        return (
+            *map(tuple, self._kinds),
+            *(
+                (dtype, *kinds, tuple(positions), num_inside, is_single, id(constraint))
+                for (
+                    dtype,
+                    kinds,
+                    positions,
+                    num_inside,
+                    is_single,
+                    constraint,
+                ) in self._units
+            ),
+        )
+
+    def input_names(self, handles: Sequence[Any]) -> list[str]:
+        """What messages call the inputs of an update, the gradients above all."""
+        targets = [*handles[1 : 1 + self.num_targets]]
+        names = ["iterations", *(getattr(t, "name", "variables") for t in targets)]
+        gradients = ["gradient"] * len(self._kinds)
+        for _, kinds, positions, *_ in self._units:
+            target, targets = targets[0], targets[1 + len(kinds) :]
+            members = getattr(target, "members", [target])
+            for position, member in zip(positions, members, strict=False):
+                if member is not None:
+                    gradients[position] = f"gradient of '{member.name}'"
+        return [*names, *gradients, "learning rate"]
 
     def compute(self, step: jax.Array, *arrays: jax.Array) -> list[jax.Array]:
         """New values of `iterations`, and of all targets and slots, in order."""
@@ -167,18 +225,16 @@ class _Rule:
         """The gradients in the dtypes of their variables.
 
         Raises:
-            ShapeError: if a shape differs; it would be broadcast otherwise.
+            _MisfitError: if a shape differs; it would be broadcast otherwise.
         """
-        for gradient, (name, shape, _) in zip(gradients, self._kinds, strict=True):
+        for place, (gradient, (shape, _)) in enumerate(
+            zip(gradients, self._kinds, strict=True)
+        ):
             if gradient.shape != shape:
-                raise ShapeError(
-                    f"The gradient of Variable '{name}' has shape {gradient.shape}, "
-                    f"and the variable has shape {shape}. "
-                    "Are gradients and variables in the same order?"
-                )
+                raise _MisfitError(place, gradient.shape)
         return [
             gradient.astype(dtype)
-            for gradient, (_, _, dtype) in zip(gradients, self._kinds, strict=True)
+            for gradient, (_, dtype) in zip(gradients, self._kinds, strict=True)
         ]
 
     def _joined(self, gradients: list[jax.Array]) -> list[jax.Array]:

@@ -25,7 +25,7 @@ FOLDERS = {
 # A package without an order of its own is only held to have no circle.
 ORDER = {
     "framework": (
-        ("errors", "dtypes", "versions", "unconnected_gradients"),
+        ("errors", "dtypes", "versions", "unconnected_gradients", "nesting"),
         ("config",),
         ("registry", "seeds"),
         ("recording",),
@@ -53,6 +53,7 @@ ORDER = {
             "generator",
             "stateless",
             "debugging",
+            "printing",
         ),
         ("turns", "seeding"),
         ("looping", "scanning", "mapping", "repeating"),

@@ -79,7 +79,9 @@ def test_a_wrong_example_is_reported():
 
 
 @pytest.mark.parametrize(
-    "page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name
+    "page",
+    [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))],
+    ids=lambda page: page.name,
 )
 def test_page(page):
     text = page.read_text(encoding="utf-8")

@@ -27,6 +27,14 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"epsilon 0.00: accuracy \S+ to (\S+),": (0.95, 1),
         r"epsilon 0.20: accuracy \S+ to \S+, gained (\S+) points": (50, 100),
     },
+    "apply_gradients_effect": {
+        # Taylor: a step of rate r down a gradient g moves its function by -r * |g|**2,
+        # less a term of the second order.
+        r"first step: .* (\S+) times -rate": (0.95, 1.05),
+        r"steps down the loss: R2 held out (\S+)": (0.2, 1),
+        # R2 is 0 for who says the mean to everyone (scikit-learn's r2_score).
+        r"steps down the prediction: R2 held out (\S+)": (-np.inf, 0),
+    },
     "custom_gradient": {
         # A unit that stays 0 has the loss of relu(x)**2, for x uniform in [-2, 2]:
         # 2/3 on average, and four standard errors of 1,024 draws are 0.14.
@@ -75,12 +83,22 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         r"Hessian at \(1, 1\): \[\[802.0, -400.0\], \[-400.0, (\S+)\]\]": (200, 200),
         r"steps, (\S+) from \(1, 1\)": (0, 1e-6),  # float32
     },
+    "integrated_gradients": {
+        # Completeness is a theorem; the trapezoid rule is O(1 / steps**2) from it.
+        r"trapezoid rule: .* within (\S+) percent": (0, 0.1),
+    },
     "jacobian": {
         r"jacobian \(4, 2, 4, 3\), batch_jacobian \((\d), 2, 3\)": (4, 4),
         r"between different targets: (\S+)": (0, 0),
         r"largest difference from calculus: (\S+)": (0, 1e-5),  # float32, values to 14
         # sqrt(2 / 100,000) = 0.005 by chance; 3 * 0.08**2 = 0.02, since arcs are bent
         r"differ by at most (\S+)": (0, 0.035),
+    },
+    "l2_regularization": {
+        r"added to the loss: .* (\S+) from 0.01 \* sum\(W\*\*2\)": (0, 1e-6),
+        r"added to dense/kernel: .* (\S+) from 0.02 \* W": (0, 1e-6),  # float32
+        r"added to dense_1/kernel: .* (\S+) from nothing": (0, 1e-6),
+        r"from ridge regression: (\S+)": (0, 1e-4),
     },
     "newton": {
         r"(\d+) steps": (1, 9),  # fewer than 10
@@ -105,6 +123,11 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "reinforce": {
         r"training took (\S+) s": (0, 120),
         r"mean return of 100 fresh episodes: (\S+)": (475, 500),  # gymnasium: solved
+    },
+    "saliency": {
+        # The differences are good to NUDGE**2 times a third derivative, near 1e-4.
+        r"finite differences: (\S+) of": (0, 1e-3),
+        r"salient pixels loses (\S+) times": (1.5, np.inf),  # 1 is a blind choice
     },
     "soft_argmax": {
         r"hard (\S+), gradient None": (1, 1),

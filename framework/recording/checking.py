@@ -171,8 +171,9 @@ class Checker:
         assert node.op is not None
         owner = self._owners.get(node.inputs[position]) if node.inputs else None
         name = getattr(owner, "name", None)
-        if node.op.input_names:
-            return node.op.input_names[position]
+        if node.op.input_names is not None:
+            handles = list(map(self._owners.get, node.inputs))
+            return node.op.input_names(handles)[position]
         return f"input {position}" + (f", Variable '{name}'" if name else "")
 
     def _raise(

@@ -45,7 +45,7 @@ _HINTS = {
     "step; use jt.where or masks instead.",
     "setting": "Change the setting once, before the loop.",
 }
-_sizes: dict[tuple, dict[int, str]] = {}
+_sizes: dict[tuple, "_Sizes"] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,10 +193,11 @@ class Compiling:
             found = differences(outline, near, path, owners)
             log.remember(outline)
             lines = reading_entry(_CALLERS)
-            self._loop = log.loop(lines, _first_variable(path, owners))
+            variable = _first_variable(path, owners)
+            self._loop = log.loop(lines, variable)
         self._site = site
         self._found = found
-        has_named_size = note_sizes(path)
+        has_named_size = note_sizes(path, variable)
         # The parts of a long step have programs of their own, all for one line.
         is_part = is_inside("recording/segments.py")
         is_new = found[0].kind not in ("inside", "first")
@@ -275,11 +276,28 @@ def note_duration(path: Sequence[Node], seconds: float) -> None:
         )
 
 
-def note_sizes(path: Sequence[Node]) -> bool:
+class _Sizes:
+    """The leading sizes that a loop was compiled for, as texts by size."""
+
+    def __init__(self, variable: Handle | None) -> None:
+        self._variable = None if variable is None else weakref.ref(variable)
+        self.texts: dict[int, str] = {}
+        self.is_told = False
+
+    def is_of(self, variable: Handle | None) -> bool:
+        """Whether it is the loop that trains this variable, or none."""
+        return self._variable is None or self._variable() is variable
+
+
+def note_sizes(path: Sequence[Node], variable: Handle | None) -> bool:
     """Warn at the second new leading size of an argument of one loop.
 
     One size more is a ragged last batch; from the second on, every new batch size
     costs a compile.
+
+    Args:
+        path: The calls.
+        variable: The one that is read first; another one is another model's loop.
 
     Returns:
         Whether this loop has been warned of.
@@ -298,16 +316,19 @@ def note_sizes(path: Sequence[Node]) -> bool:
         site,
         tuple(node.op for node in path),
         tuple((kind.shape[1:], kind.dtype) for _, kind in data),
+        id(variable),
     )
     if len(_sizes) > _MAX_LOOPS:
         _sizes.clear()
-    sizes = _sizes.setdefault(loop, {})
+    sizes = _sizes.get(loop)
+    if sizes is None or not sizes.is_of(variable):
+        sizes = _sizes[loop] = _Sizes(variable)
     node, kind = data[0]
-    sizes.setdefault(kind.shape[0], repr(kind))
-    if len(sizes) == 3:
+    sizes.texts.setdefault(kind.shape[0], repr(kind))
+    if len(sizes.texts) == 3 and not sizes.is_told:
         assert node.op is not None
-        sizes[-1] = "warned"
-        seen = [text for size, text in sizes.items() if size >= 0]
+        sizes.is_told = True
+        seen = sizes.texts.values()
         warnings.warn(
             f"The loop at {site} is compiled anew for each leading size of an "
             f"argument of {node.op.name}: {' -> '.join(seen)}. Give every batch the "
@@ -315,7 +336,7 @@ def note_sizes(path: Sequence[Node]) -> bool:
             "and the mask to the loss as sample_weight.",
             stacklevel=user_level(),
         )
-    return -1 in sizes
+    return sizes.is_told
 
 
 def note_length(recording: Recording) -> None:

@@ -191,7 +191,7 @@ def _argument(
     node: Node, number: int, kind: TensorType, was: TensorType, owners: Mapping
 ) -> Difference:
     assert node.op is not None
-    name = _name_of(node, number, owners.get(number))
+    name = _name_of(node, number, owners)
     place = f"{node.op.name} at {node.site}"
     is_size = (
         kind.dtype == was.dtype
@@ -214,15 +214,15 @@ def _described(kind: TensorType, other: TensorType) -> str:
     return f"{kind!r} ({roles.get(kind.role, 'an array')})"
 
 
-def _name_of(node: Node, number: int, owner: Any) -> str:
+def _name_of(node: Node, number: int, owners: Mapping) -> str:
     """What the user calls an argument: a variable's name, or what the line says."""
     assert node.op is not None
-    name = getattr(owner, "name", None)
+    name = getattr(owners.get(number), "name", None)
     if name:
         return f"Variable '{name}'"
     position = node.inputs.index(number)
-    if node.op.input_names:
-        return node.op.input_names[position]
+    if node.op.input_names is not None:
+        return node.op.input_names(list(map(owners.get, node.inputs)))[position]
     written = _as_written(node, position)
     return written or f"input {position} of {node.op.name}"
 

@@ -53,7 +53,8 @@ class Op:
         failure: What a gradient through it raises.
         is_user: Whether a user wrote `function`; its errors then pass unchanged.
         hint: One sentence on how to mend arguments that do not fit.
-        input_names: What messages call the inputs, where they have names.
+        input_names: From the handles of the inputs, `None` for those that are gone, to
+            what messages call them, where they have names.
         bad_index: For an op that takes indices: called in debugging runs with the
             inputs and the options; says what is wrong with the first index outside
             its axis, or returns `None`.
@@ -93,7 +94,7 @@ class Op:
         failure: Exception | None = None,
         is_user: bool = False,
         hint: str = "",
-        input_names: Sequence[str] = (),
+        input_names: Callable[[Sequence[Any]], Sequence[str]] | None = None,
         bad_index: Callable[[Sequence[Any], dict], str | None] | None = None,
     ) -> None:
         self.name = name

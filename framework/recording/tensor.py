@@ -257,8 +257,12 @@ class ArrayLike(Handle):
         return np.asarray(array)
 
     def numpy(self) -> np.ndarray:
-        """The value as a private NumPy array; writing to it changes nothing else."""
-        return np.array(self._host())
+        """The value as a private NumPy array; writing to it changes nothing else.
+
+        One number is a NumPy scalar, as in TensorFlow: `round` and `hash` take it.
+        """
+        value = np.array(self._host())
+        return value if value.ndim else value[()]
 
     def item(self) -> Any:
         """The value of a one-element Tensor as a Python number.

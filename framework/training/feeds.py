@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import config
+from .. import config, nesting
 from ..recording.op import ArrayClass
 from .data import Source
 
@@ -78,6 +78,10 @@ def feed_for(source: Source, pads: bool, most: int | None) -> "Feed":
     return Streamed(source, pads, most)
 
 
+_MOST_FILLED = 1024
+"""Length up to which a batch is filled up that is the only one."""
+
+
 class Feed:
     """The portions of each epoch."""
 
@@ -99,7 +103,7 @@ class Resident(Feed):
 
     def __init__(self, source: Source, pads: bool) -> None:
         super().__init__(source, pads)
-        leaves, self._tree = jax.tree.flatten(source.arrays)
+        leaves, self._tree = nesting.flatten(source.arrays)
         self._leaves = [_on_device(leaf) for leaf in leaves]
         self._last: tuple[Any, list[Portion]] | None = None
 
@@ -124,7 +128,7 @@ class Resident(Feed):
         size = self._source.batch_size
         assert size is not None
         num_full, rest = divmod(len(order), size)
-        if rest and self._pads:
+        if rest and self._pads and (num_full or size <= _MOST_FILLED):
             filled = np.resize(order[-rest:], size)  # the same samples again
             order = np.concatenate([order[: num_full * size], filled])
             counts = np.full(num_full + 1, size, np.int32)
@@ -165,7 +169,7 @@ class Streamed(Feed):
         batches = iter(self._source.batches(epoch, first))
         waiting: Any = next(batches, None)
         while waiting is not None:
-            leaves, tree = jax.tree.flatten(waiting)
+            leaves, tree = nesting.flatten(waiting)
             most = self._most or _how_many(leaves)
             group = [leaves]
             until = time.monotonic() + _PATIENCE
@@ -174,7 +178,7 @@ class Streamed(Feed):
                 waiting = next(batches, None)
                 if waiting is None:
                     break
-                others, other_tree = jax.tree.flatten(waiting)
+                others, other_tree = nesting.flatten(waiting)
                 if other_tree != tree or not _alike(leaves, others):
                     break
                 group.append(others)
@@ -198,7 +202,7 @@ class Streamed(Feed):
 
 def single(batch: Any) -> Portion:
     """One batch as a portion."""
-    leaves, tree = jax.tree.flatten(batch)
+    leaves, tree = nesting.flatten(batch)
     arrays = [_on_device(leaf)[None] for leaf in leaves]
     return Portion(tree, arrays, 0, 1, False, False, len(leaves[0]))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from .. import nesting
 from ..errors import ArgumentError, ArgumentTypeError
 from ..recording.body import leave_bodies
 from ..recording.node import current
@@ -194,7 +195,7 @@ def prepare(model: Any, source: Source) -> None:
     arrays = source.arrays
     if arrays is None or source.batch_size is None:
         return
-    leaves, tree = jax.tree.flatten(arrays)
+    leaves, tree = nesting.flatten(arrays)
     number = min(source.batch_size, source.num_samples or source.batch_size)
     kinds = [
         jax.ShapeDtypeStruct((number, *leaf.shape[1:]), leaf.dtype) for leaf in leaves

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .. import nesting
 from ..saving import checkpoint
 from ..saving.state import streams_kept
 from .programs import read_logs
@@ -93,7 +94,7 @@ class Position:
             return
         path, self._path = self._path, None
         if self.batch is not None:
-            kinds, tree = jax.tree.flatten(self.batch)
+            kinds, tree = nesting.flatten(self.batch)
             self._model._prepare(kinds, tree)
             self._model._prepare_own_step(kinds, tree)
         checkpoint.restore(path, self._model, self._model.metrics)

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .. import config
+from .. import config, nesting
 from ..errors import ArgumentError
 from ..function import Function
 from ..recording.body import is_handle
@@ -77,16 +77,16 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     outputs = run(model, (x,))
     if is_handle(outputs):
         return outputs.numpy()
-    return jax.tree.map(lambda part: convert(part).numpy(), outputs, is_leaf=is_handle)
+    return nesting.map_leaves(lambda part: convert(part).numpy(), outputs, is_handle)
 
 
 def run(model: Any, batch: tuple) -> Any:
     """The outputs of one batch, by the program that is kept for such batches."""
     if config.runs_eagerly() or model.run_eagerly:
-        leaves, tree = jax.tree.flatten(batch)
+        leaves, tree = nesting.flatten(batch)
         given = jax.tree.unflatten(tree, map(convert, leaves))
         return model.predict_step(as_data(given))
-    leaves, tree = jax.tree.flatten(batch)
+    leaves, tree = nesting.flatten(batch)
     programs = model.__dict__.setdefault("_kept_predicting", Programs())
     return programs.of(model, tree)(*leaves)
 
@@ -136,7 +136,7 @@ def _padded(model: Any, source: Source) -> Iterator[tuple[Any, int]]:
     size = None
     pads = may_pad(model, "predict")
     for batch in source.batches(0):
-        leaves, tree = jax.tree.flatten(batch)
+        leaves, tree = nesting.flatten(batch)
         count = leaves[0].shape[0] if leaves and leaves[0].ndim else 1
         size = count if size is None else size
         if pads and count < size:
@@ -147,7 +147,7 @@ def _padded(model: Any, source: Source) -> Iterator[tuple[Any, int]]:
 def _take(waiting: Any, done: list[Any], trees: list[Any]) -> None:
     """Wait for the outputs of the batch that was launched first."""
     outputs, count = waiting.popleft()
-    flat, tree = jax.tree.flatten(outputs, is_leaf=is_handle)
+    flat, tree = nesting.flatten(outputs, is_handle)
     done.append([_rows(convert(output).numpy(), count) for output in flat])
     trees.append(tree)
 

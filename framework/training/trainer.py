@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from .. import registry
-from ..errors import ArgumentError, NotBuiltError
+from .. import nesting, registry
+from ..errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from ..known_data import standing_for
 from ..recording.body import is_handle
 from ..recording.signature import tensor_type
@@ -53,6 +53,7 @@ class Trainer:
 
         Raises:
             ArgumentError: for a name that nothing has, with the closest one.
+            ArgumentTypeError: for an optimizer that is none.
 
         Example:
             >>> model = jt.Sequential([jt.layers.Dense(1, input_shape=(2,))])
@@ -60,7 +61,7 @@ class Trainer:
         """
         names = self.output_names
         arguments = {
-            "optimizer": registry.get("optimizer", optimizer),
+            "optimizer": _checked_optimizer(optimizer),
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": metrics,
@@ -512,7 +513,7 @@ class Trainer:
         """
         model: Any = self
         x, y, _ = unpack_x_y_sample_weight(jax.tree.unflatten(tree, kinds))
-        leaves, tree_of_x = jax.tree.flatten(x)
+        leaves, tree_of_x = nesting.flatten(x)
         kinds_of_x = [tensor_type(leaf.shape, leaf.dtype) for leaf in leaves]
         known = jax.tree.leaves(arrays[0]) if arrays else [None] * len(leaves)
 
@@ -558,6 +559,21 @@ def _validation(given: Any, batch_size: int | None, steps: int | None) -> Data |
         *(x, y, sample_weight, None, batch_size, steps, False),
         steps_name="validation_steps",
     )
+
+
+def _checked_optimizer(value: Any) -> Any:
+    """The optimizer that an argument stands for.
+
+    Raises:
+        ArgumentTypeError: for what is none.
+    """
+    found = registry.get("optimizer", value)
+    if not hasattr(found, "apply_gradients"):
+        raise ArgumentTypeError(
+            f"`optimizer` must be a name such as 'adam' or a jt.optimizers.Optimizer; "
+            f"got {value!r}. An optax transformation goes into jt.optimizers.Optax."
+        )
+    return found
 
 
 def _checked_steps(value: Any) -> int | str:

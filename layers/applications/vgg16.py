@@ -7,7 +7,7 @@ from typing import Any
 from ...framework.errors import ArgumentError, ShapeError
 from ...framework.input_layer import Input
 from ...framework.layer import Layer
-from ...framework.sequential import Sequential
+from ...framework.model import Model
 from ..convolution import Conv2D
 from ..dense import Dense
 from ..flatten import Flatten
@@ -41,10 +41,11 @@ def VGG16(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "vgg16",
-) -> Sequential:
+) -> Model:
     """The network of Simonyan and Zisserman with 16 layers that have weights.
 
-    As the base of another network (`include_top=False`) its output is what the last
+    A functional model, so that its first layer is the `InputLayer`, as in Keras. As the
+    base of another network (`include_top=False`) its output is what the last
     convolutions found, 32 times smaller than the image.
 
     Args:
@@ -94,7 +95,10 @@ def VGG16(
         head = _top(classes, classifier_activation)
     else:
         head = [layer() for layer in poolings[pooling]]
-    model = Sequential([Input(shape), *_blocks(), *head], name=name)
+    inputs = outputs = Input(shape)
+    for layer in (*_blocks(), *head):
+        outputs = layer(outputs)
+    model = Model(inputs, outputs, name=name)
     if weights is not None:
         model.load_weights(weights)
     return model

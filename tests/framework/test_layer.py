@@ -248,6 +248,54 @@ def test_own_weights_come_before_those_of_parts():
     assert [v.shape for v in layer.variables] == [(2,), (3, 5), (5,)]
 
 
+def test_a_layer_that_was_built_by_hand_keeps_its_weights():
+    layer = jt.layers.Dense(1)
+    layer.build((None, 3))
+    layer.set_weights([np.full((3, 1), 2.0), [5.0]])
+    assert layer(X).numpy().tolist() == [[11.0], [11.0]]  # 3 * 2 + 5
+    layer.build((None, 3))
+    assert len(layer.weights) == 2
+
+
+def test_a_layer_that_builds_its_parts_makes_their_weights_once():
+    class Scaled(jt.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = jt.layers.Dense(5)
+
+        def build(self, input_shape):
+            self.inner.build(input_shape)
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    layer = Scaled()
+    layer(X)
+    assert [v.shape for v in layer.variables] == [(3, 5), (5,)]
+
+
+@pytest.mark.parametrize("is_called_first", [True, False])
+def test_a_model_may_build_itself_and_then_its_layers(is_called_first):
+    class Scaled(jt.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = jt.layers.Dense(5)
+
+        def build(self, input_shape):
+            self.scale = self.add_weight((5,))
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return self.inner(inputs) * self.scale
+
+    model = Scaled()
+    if not is_called_first:
+        model.build((None, 3))
+    model(X)
+    assert sorted(v.shape for v in model.variables) == [(3, 5), (5,), (5,)]
+
+
 @pytest.mark.parametrize("trainable", [True, False])
 def test_trainable_weights_come_first(trainable):
     class Counting(jt.layers.Layer):

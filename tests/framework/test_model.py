@@ -82,6 +82,7 @@ def test_keras_paths_are_the_same_classes():
     assert jt.keras.Model is jt.keras.models.Model is jt.Model
     assert jt.keras.Sequential is jt.keras.models.Sequential is jt.Sequential
     assert jt.keras.optimizers.Adam is jt.optimizers.Adam
+    assert jt.autodiff.ForwardAccumulator is jt.ForwardAccumulator
     assert jt.keras.losses.MeanSquaredError is jt.losses.MeanSquaredError
     assert jt.keras.regularizers.l2 is jt.regularizers.l2
     assert jt.keras.layers.Layer is jt.layers.Layer is jt.Layer

@@ -119,13 +119,44 @@ def test_a_copy_has_variables_of_its_own():
     assert names(copied) == names(holder)
 
 
-def test_attributes_before_the_base_class_raise():
-    class Hasty(jt.Module):
+def test_a_layer_that_forgets_super_says_so():
+    class Hasty(jt.layers.Layer):
         def __init__(self):
-            self.w = jt.Variable(1.0)
+            self.weight = jt.Variable(1.0)
 
-    with pytest.raises(JaxtapeError, match=r"Hasty\.w .*super\(\).__init__\(\)"):
+    with pytest.raises(JaxtapeError, match=r"Hasty\.weight was set before the base"):
         Hasty()
+
+
+def test_a_plain_module_may_forget_super_as_in_tensorflow():
+    class Hasty(jt.Module):
+        def __init__(self, value):
+            self.scale = 2.0
+            self.weight = jt.Variable(value)
+            self.bias = jt.Variable(0.0)
+
+    module = Hasty(1.0)
+    assert [float(v) for v in module.trainable_variables] == [1.0, 0.0]
+    assert module.name == module.name == "hasty"
+    module.trainable = False
+    assert module.trainable_variables == []
+
+
+def test_a_module_without_super_may_make_its_variable_in_a_function():
+    """The counter of TensorFlow's `tf.function` guide: 1, then 2."""
+
+    class Counter(jt.Module):
+        def __init__(self):
+            self.count = None
+
+        @jt.function
+        def __call__(self):
+            if self.count is None:
+                self.count = jt.Variable(0)
+            return self.count.assign_add(1)
+
+    counter = Counter()
+    assert [int(counter()), int(counter())] == [1, 2]
 
 
 def test_names_are_numbered():

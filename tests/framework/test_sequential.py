@@ -229,3 +229,22 @@ def test_a_stack_that_is_full_is_tried_once():
     with pytest.raises(RecursionError, match="no place left"):
         model.add(jt.Sequential([jt.Sequential([Deep()])]))
     assert len(calls) == 1
+
+
+def test_a_first_layer_that_is_a_model_gives_the_input_shape():
+    """Keras 3.15.1 makes the weights at once too: transfer learning counts them."""
+    base = jt.Sequential([jt.Input((3,)), jt.layers.Dense(4)])
+    base.trainable = False
+    model = jt.Sequential([base, jt.layers.Dense(2)])
+    assert [v.shape for v in model.trainable_variables] == [(4, 2), (2,)]
+    assert model.output_shape == (None, 2)
+    assert model.layers[0] is base
+
+
+def test_a_first_model_of_several_inputs_waits_for_the_first_call():
+    first, second = jt.Input((3,)), jt.Input((3,))
+    base = jt.Model([first, second], jt.layers.Add()([first, second]))
+    model = jt.Sequential([base, jt.layers.Dense(2)])
+    assert not model.built
+    x = np.ones((1, 3), "float32")
+    assert model([x, x]).shape == (1, 2)

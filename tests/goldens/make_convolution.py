@@ -123,7 +123,7 @@ def vgg16(**arguments):
                 "output_shape": list(layer.output.shape),
                 "weight_shapes": [list(weight.shape) for weight in layer.weights],
             }
-            for layer in model.layers[1:]
+            for layer in model.layers
         ],
     }
 

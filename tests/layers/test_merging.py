@@ -27,6 +27,17 @@ def test_lists_and_tuples_of_any_arrays():
         np.testing.assert_array_equal(Concatenate()(inputs).numpy(), expected)
 
 
+def test_functions_of_these_names_make_layers():
+    """As in Keras's functional guide: `layers.add([x, y])`."""
+    first, second = jt.Input((4, 3)), jt.Input((4, 3))
+    total = jt.layers.add([first, second], name="total")
+    joined = jt.layers.concatenate([total, second], axis=1, name="joined")
+    model = jt.Model([first, second], joined)
+    assert [layer.name for layer in model.layers[2:]] == ["total", "joined"]
+    expected = np.concatenate([2 * X, X], axis=1)
+    np.testing.assert_array_equal(model([X, X]).numpy(), expected)
+
+
 @LAYERS
 def test_one_input_is_returned(kind):
     np.testing.assert_array_equal(kind()([X]).numpy(), X)

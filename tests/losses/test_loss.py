@@ -347,7 +347,8 @@ def test_a_batch_that_is_changed_after_the_call_changes_nothing():
 @pytest.mark.parametrize("name", ["mse", "MSE", "mean_squared_error"])
 def test_get_of_a_function_s_name_gives_the_function(name):
     assert jt.losses.get(name) is jt.losses.mean_squared_error
-    assert jt.losses.mse is jt.losses.mean_squared_error
+    assert jt.losses.mse is jt.losses.MSE is jt.losses.mean_squared_error
+    assert jt.losses.mae is jt.losses.MAE is jt.losses.mean_absolute_error
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import ArgumentError
 from ...saving import checkpoint
+from ...saving.disk import path_of
 from .callback import Callback, Logs
 from .console import say
 
@@ -37,6 +38,7 @@ class BackupAndRestore(Callback):
 
     Raises:
         ArgumentError: for another `save_freq`.
+        ArgumentTypeError: for a `backup_dir` that is no path.
         FileContentError: when the training begins, if the folder holds something else,
             or a checkpoint of a model of another kind.
 
@@ -64,7 +66,7 @@ class BackupAndRestore(Callback):
                 f"`save_freq` must be 'epoch' or a positive number of steps; got "
                 f"{save_freq!r}."
             )
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = path_of(backup_dir, "backup_dir")
         self.save_freq = save_freq
         self.delete_checkpoint = delete_checkpoint
         self.verbose = verbose

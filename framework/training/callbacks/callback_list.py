@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...errors import ArgumentTypeError
@@ -56,6 +56,8 @@ class CallbackList:
         add_progbar: bool = False,
         **further: Any,
     ) -> None:
+        if params is not None and not isinstance(params, Mapping):
+            raise ArgumentTypeError(f"`params` must be a dictionary; got {params!r}.")
         self.model, self.params = model, {**(params or {}), **further}
         self.callbacks = list(_flattened(callbacks))
         if add_history and not any(isinstance(c, History) for c in self.callbacks):

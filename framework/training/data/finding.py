@@ -1,6 +1,7 @@
 """What kind of data a user gave, and the Source for it."""
 
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def _positive(value: Any, name: str, example: int) -> int | None:
     """A count that was asked for, as a Python integer.
 
     Raises:
-        ArgumentError: for what is no positive integer.
+        ArgumentError: for what is no positive integer, or larger than an index can be.
     """
     if value is None:
         return None
@@ -138,7 +139,7 @@ def _positive(value: Any, name: str, example: int) -> int | None:
         count = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         count = 0
-    if count < 1:
+    if not 1 <= count <= sys.maxsize:
         raise ArgumentError(
             f"`{name}` must be a positive integer; got {value!r}. "
             f"For example: {name}={example}."

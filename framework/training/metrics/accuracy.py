@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import registry
 from ...elementwise_losses import labels_of, same_rank
-from ...errors import ArgumentError, ShapeError
+from ...errors import ShapeError
 from ...recording.op import Op
 from ...recording.tensor import Tensor, TensorLike
 from .formula_mean import FormulaMean, option, values_of, values_op
@@ -104,14 +104,10 @@ class BinaryAccuracy(FormulaMean):
     Args:
         name: Default "binary_accuracy".
         dtype: As in `Metric`.
-        threshold: t, between 0 and 1. Default 0.5. For logits train with a sigmoid as
-            last layer, or give the metric probabilities.
+        threshold: t. Default 0.5, for probabilities; for logits give 0.
 
     Shapes:
         y_true, y_pred (batch, ...) -> ()
-
-    Raises:
-        ArgumentError: unless the threshold is between 0 and 1.
 
     Example:
         >>> float(BinaryAccuracy()([[1], [0]], [[0.8], [0.6]]))
@@ -127,14 +123,9 @@ class BinaryAccuracy(FormulaMean):
         dtype: Any = None,
         threshold: float = 0.5,
     ) -> None:
-        if not 0 < threshold < 1:
-            raise ArgumentError(
-                f"`threshold` must be between 0 and 1; got {threshold}. It is compared "
-                "with probabilities; 0.5 says what is more likely."
-            )
         super().__init__(name, dtype, threshold=float(threshold))
 
-    threshold = option("threshold", "What probabilities of 1 are greater than.")
+    threshold = option("threshold", "What predictions of 1 are greater than.")
 
 
 @registry.register_class("metric")

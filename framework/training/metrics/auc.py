@@ -87,6 +87,7 @@ def _interpolated(counts: Counts) -> jax.Array:
     return ratio(area, positives[1:])
 
 
+_MOST = 10**6  # thresholds: more would cost memory, and no curve is that fine
 _POINTS = {"ROC": _roc, "PR": _precision_recall, "PRGAIN": _gains}
 
 
@@ -121,8 +122,9 @@ class AUC(Confusion, is_one_call=True):
         y_true, y_pred (batch, ...) -> ()
 
     Raises:
-        ArgumentError: for an unknown curve or summation, less than 2 thresholds, one
-            that is not from 0 to 1, or `num_labels` without `multi_label`.
+        ArgumentError: for an unknown curve or summation, less than 2 thresholds or
+            more than a million, one that is not from 0 to 1, or `num_labels` without
+            `multi_label`.
         ShapeError: with `multi_label`, for predictions that are no matrix.
 
     Note:
@@ -237,9 +239,10 @@ class AUC(Confusion, is_one_call=True):
 def _inner_thresholds(count: int, given: Sequence[float] | None) -> list[float]:
     if given is not None:
         return sorted(parse_thresholds(list(given), 0.5))
-    if count < 2:
+    if not 2 <= count <= _MOST:
         raise ArgumentError(
-            f"`num_thresholds` must be at least 2; got {count}. The default is 200."
+            f"`num_thresholds` must be from 2 to {_MOST:,}; got {count}. The default "
+            "is 200."
         )
     return [(place + 1) / (count - 1) for place in range(count - 2)]
 

@@ -51,6 +51,8 @@ class Metric(Module):
         2.0
     """
 
+    starts_itself = False
+
     registry_kind: ClassVar[str] = "metric"
     """Where the registry has the classes that configs name."""
 

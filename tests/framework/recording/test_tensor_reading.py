@@ -136,6 +136,17 @@ def test_if_and_while_read():
     assert ("big" if tensor(3.0) > 2 else "small") == "big"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool"])
+def test_numpy_of_one_number_is_a_numpy_scalar(dtype):
+    """As in TensorFlow: an array of no axes has no `round` and no hash."""
+    for handle in (jt.constant(1, dtype), jt.Variable(1, dtype=dtype)):
+        number = handle.numpy()
+        assert isinstance(number, np.generic)
+        assert number.dtype == handle.dtype
+        assert {number: "one"}[1] == "one"
+        assert round(jt.cast(handle, "float32").numpy() / 3, 2) == np.float32(0.33)
+
+
 def test_numpy_gives_a_private_writable_array():
     x = tensor([1.0, 2.0])
     array = x.numpy()

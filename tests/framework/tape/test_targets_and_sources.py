@@ -326,3 +326,18 @@ def test_a_gradient_has_the_dtype_and_shape_of_its_source():
         y = jt.reduce_sum(jt.cast(x, "float32") ** 2)
     gradient = tape.gradient(y, x)
     assert (gradient.dtype, gradient.shape) == ("float16", (1, 2))
+
+
+def test_what_nothing_has_read_has_the_derivative_1_by_itself():
+    """As in TensorFlow 2.21, whether it is watched or not."""
+    v, w, fixed = jt.Variable([2.0, 3.0]), jt.Variable(3.0), jt.constant(1.0)
+    with jt.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        alias = v
+    assert tape.gradient(alias, v).tolist() == [1, 1]
+    assert tape.gradient([v, v], [v, w])[0].tolist() == [2, 2]
+    assert tape.gradient(alias, w) is None
+    assert float(tape.gradient(fixed, fixed)) == 1
+    weighted = tape.gradient(
+        [v, fixed], [v, fixed], output_gradients=[np.array([4.0, 5.0]), 6.0]
+    )
+    assert [g.tolist() for g in weighted] == [[4, 5], 6]

@@ -40,9 +40,11 @@ def test_a_threshold_is_compared_in_float32():
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -2])
-def test_a_threshold_that_is_no_probability_is_refused(threshold):
-    with pytest.raises(jt.errors.ArgumentError, match=f"got {threshold}"):
-        metrics.BinaryAccuracy(threshold=threshold)
+def test_logits_have_thresholds_of_any_size(threshold):
+    """Keras 3.15.1 takes them too; its text tutorials have 0.0."""
+    logits, targets = np.array([-3.0, -0.5, 0.5, 1.5]), np.array([1, 0, 1, 0])
+    found = metrics.BinaryAccuracy(threshold=threshold)(targets, logits)
+    assert float(found) == np.mean((logits > threshold) == targets)
 
 
 def test_equal_class_numbers():

@@ -122,6 +122,7 @@ def test_a_prediction_at_a_threshold_does_not_exceed_it(count):
 ERRORS = {
     "thresholds=1.5": (lambda: Precision(thresholds=[0.5, 1.5]), "got 1.5"),
     "num_thresholds=1": (lambda: AUC(num_thresholds=1), "got 1"),
+    "num_thresholds=10**7": (lambda: AUC(num_thresholds=10**7), "got 10000000"),
     "curve": (lambda: AUC(curve="prc"), "'ROC', 'PR', 'PRGAIN'; got 'PRC'"),
     "summation": (lambda: AUC(summation_method="mid"), "'majoring'; got 'mid'"),
     "num_labels": (lambda: AUC(num_labels=3), "`num_labels` is 3"),
