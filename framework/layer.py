@@ -101,6 +101,9 @@ class Layer(Module):
     mixes_samples: ClassVar[bool] = False
     """Whether, in training, a sample's outputs depend on the other samples."""
 
+    is_samplewise: bool = True
+    """Whether an output is known to stand on one sample, but for `mixes_samples`."""
+
     counts_builds: ClassVar[bool] = True
     """Whether a call of the class's own `build` makes the layer built."""
 

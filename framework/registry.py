@@ -22,6 +22,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     for kind in (
         "activation",
         "constraint",
+        "function",
         "initializer",
         "layer",
         "loss",

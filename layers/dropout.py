@@ -76,15 +76,24 @@ class Dropout(Layer):
         """The inputs with some entries at 0, while training."""
         if not training or self.rate == 0:
             return inputs
-        given = self.noise_shape or inputs.shape
-        if len(given) != inputs.ndim:
-            raise ShapeError(
-                f"`noise_shape` is {given}, and the inputs have shape "
-                f"{inputs.shape}. Give one entry for each axis; 1 shares the draw."
-            )
-        shape = tuple(
-            length if wanted is None else wanted
-            for wanted, length in zip(given, inputs.shape, strict=True)
-        )
+        shape = shape_of_draw(self.noise_shape, inputs.shape)
         draw = (self.generator or random).uniform(shape)
         return call(DROPOUT, (inputs, draw, convert(self.rate)))
+
+
+def shape_of_draw(noise_shape: Sequence[int | None] | None, shape: tuple) -> tuple:
+    """The shape of what is drawn for inputs of a shape.
+
+    Raises:
+        ShapeError: if `noise_shape` has another number of axes.
+    """
+    given = noise_shape or shape
+    if len(given) != len(shape):
+        raise ShapeError(
+            f"`noise_shape` is {given}, and the inputs have shape {shape}. Give one "
+            "entry for each axis; 1 shares the draw."
+        )
+    return tuple(
+        length if wanted is None else wanted
+        for wanted, length in zip(given, shape, strict=True)
+    )

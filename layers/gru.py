@@ -1,11 +1,12 @@
 """GRU: a gated recurrent unit."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from ..framework import registry
+from ..framework import activations, registry
 from ..framework.recording.op import Op
 from .recurrent import Recurrence, Recurrent, op_of
 
@@ -136,7 +137,6 @@ class GRU(Recurrent):
         super().__init__(
             units=units,
             activation=activation,
-            recurrent_activation=recurrent_activation,
             use_bias=use_bias,
             kernel_initializer=kernel_initializer,
             recurrent_initializer=recurrent_initializer,
@@ -156,14 +156,20 @@ class GRU(Recurrent):
             go_backwards=go_backwards,
             stateful=stateful,
             unroll=unroll,
-            use_cudnn=use_cudnn,
             **options,
         )
+        self.recurrent_activation = (
+            activations.get(recurrent_activation) or activations.linear
+        )
+        self.use_cudnn = use_cudnn
         self.reset_after = bool(reset_after)
 
     def _bias_shape(self) -> tuple[int, ...]:
         gates = 3 * self.units
         return (2, gates) if self.reset_after else (gates,)
+
+    def _activations(self) -> tuple[Callable, Callable]:
+        return self.activation, self.recurrent_activation
 
     def _op(self) -> Op:
         return _GRU[self.reset_after]

@@ -1,13 +1,13 @@
 """LSTM: long short-term memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..framework import registry
+from ..framework import activations, registry
 from ..framework.recording.op import Op
 from ..framework.recording.tensor import Tensor, convert
 from .recurrent import Recurrence, Recurrent, op_of
@@ -125,7 +125,6 @@ class LSTM(Recurrent):
         super().__init__(
             units=units,
             activation=activation,
-            recurrent_activation=recurrent_activation,
             use_bias=use_bias,
             kernel_initializer=kernel_initializer,
             recurrent_initializer=recurrent_initializer,
@@ -145,9 +144,12 @@ class LSTM(Recurrent):
             go_backwards=go_backwards,
             stateful=stateful,
             unroll=unroll,
-            use_cudnn=use_cudnn,
             **options,
         )
+        self.recurrent_activation = (
+            activations.get(recurrent_activation) or activations.linear
+        )
+        self.use_cudnn = use_cudnn
         self.unit_forget_bias = unit_forget_bias
 
     def _bias_shape(self) -> tuple[int, ...]:
@@ -163,6 +165,9 @@ class LSTM(Recurrent):
             self.bias_initializer((2 * self.units,), dtype).numpy(),
         ]
         return convert(np.concatenate(parts).astype(parts[0].dtype))
+
+    def _activations(self) -> tuple[Callable, Callable]:
+        return self.activation, self.recurrent_activation
 
     def _op(self) -> Op:
         return _LSTM

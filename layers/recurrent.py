@@ -1,4 +1,4 @@
-"""Recurrent: what LSTM and GRU share: weights, states, masks and the loop over time.
+"""Recurrent: what LSTM, GRU and SimpleRNN share: weights, states, masks and the loop.
 
 The whole recurrence is one recorded call, a `lax.scan` over the steps. What the inputs
 contribute to the gates is one product for all steps, before the loop.
@@ -97,7 +97,6 @@ class Recurrent(Layer):
         self,
         units: int,
         activation: Any,
-        recurrent_activation: Any,
         use_bias: bool,
         kernel_initializer: Any,
         recurrent_initializer: Any,
@@ -116,7 +115,6 @@ class Recurrent(Layer):
         go_backwards: bool,
         stateful: bool,
         unroll: bool,
-        use_cudnn: Any,
         zero_output_for_mask: bool = False,
         **options: Any,
     ) -> None:
@@ -136,9 +134,6 @@ class Recurrent(Layer):
                 )
         self.units = units
         self.activation = activations.get(activation) or activations.linear
-        self.recurrent_activation = (
-            activations.get(recurrent_activation) or activations.linear
-        )
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
@@ -157,7 +152,6 @@ class Recurrent(Layer):
         self.go_backwards = go_backwards
         self.stateful = stateful
         self.unroll = unroll
-        self.use_cudnn = use_cudnn
         self.zero_output_for_mask = zero_output_for_mask
         self.generator = None if seed is None else random.Generator(seed)
 
@@ -273,6 +267,10 @@ class Recurrent(Layer):
         return [outputs, *following] if self.return_state else outputs
 
     @abc.abstractmethod
+    def _activations(self) -> tuple[Callable, Callable]:
+        """The activation and that of the gates."""
+
+    @abc.abstractmethod
     def _op(self) -> Op:
         """The recurrence as one op."""
 
@@ -287,7 +285,7 @@ class Recurrent(Layer):
 
     def _formulas(self, sequences: Tensor) -> list[Formula]:
         """Both activations as functions of arrays."""
-        chosen = (self.activation, self.recurrent_activation)
+        chosen = self._activations()
         found = [_KNOWN.get(activation) for activation in chosen]
         shape = (sequences.shape[0], self.units)
         return [
@@ -350,7 +348,7 @@ class Recurrent(Layer):
 
 
 class Recurrence:
-    """What the steps of a recurrence share, as `step` of LSTM and GRU sees it.
+    """What the steps of a recurrence share, as `step` of a layer sees it.
 
     Attributes:
         activate: The activation.

@@ -34,8 +34,9 @@ class Row:
         call: Further arguments of the call; an `Input` stands for an array.
         made: From a dtype to arguments that each object needs of its own, or `None`.
         is_joined: Whether the inputs are given as one list.
-        is_slow: Whether the two contracts that compile most run under the marker
-            `slow`: where programs take seconds to compile, and in second rows.
+        is_slow: Whether the contracts that compile most run under the marker `slow`:
+            where programs take seconds to compile, in second rows, and where another
+            row stands for a kind of layer.
         refuses: Contracts that end in an error instead, each with its message.
         way: What tells several rows of one class apart.
     """

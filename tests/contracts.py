@@ -55,12 +55,20 @@ def _graph(dtype):
     return {"inputs": [x, y], "outputs": [first * second, first + 1.0]}
 
 
-IMAGES = real(7, 5, 4, 2)
+@jt.saving.register_keras_serializable()
+def scaled(x, factor):
+    return x * factor
+
+
+IMAGES, FIRST = real(7, 5, 4, 2), "channels_first"
 SEQUENCES = real(7, 3, 4)
 PLACES = np.arange(21).reshape(7, 3)
 IDS = given(PLACES % 5)
 STEPS = {"mask": given(PLACES % 4 > 0), "initial_state": real(7, 2)}
 COUNTED = {"mask": given(PLACES % 4 > 0)}
+GATED = (SEQUENCES, within(-1.71, 2.17, 7, 3, 4))
+GATES = {"mask": [given(PLACES % 4 > 0), given(PLACES % 3 > 0)]}
+PICKED = given(np.arange(28).reshape(7, 4) % 3 > 0)
 SEEN = {"attention_mask": given(np.ones((7, 3, 2), bool))}
 TRAINED = {"training": True}
 SCORES = {"return_attention_scores": True}
@@ -82,23 +90,72 @@ def attention(values, **arguments):
     return layer(layers.MultiHeadAttention, SEQUENCES, values, **sizes, **arguments)
 
 
+def further(cls, *inputs, **arguments):
+    """A layer of a kind that another row stands for every day."""
+    return layer(cls, *inputs, _is_slow=True, **arguments)
+
+
+def each_step(dtype):
+    return {"layer": layers.Dense(2, activation="tanh", dtype=dtype)}
+
+
+def both_ways(dtype):
+    inner = {"return_sequences": True, "return_state": True, "dtype": dtype}
+    return {"layer": layers.SimpleRNN(2, **inner)}
+
+
 LAYERS = [
     layer(layers.Activation, X, activation="tanh"),
     layer(layers.Add, X, Y, _is_joined=True),
+    further(layers.AlphaDropout, X, rate=0.4, seed=3, _call=TRAINED),
+    further(layers.Average, X, Y, real(7, 4), _is_joined=True),
     layer(layers.AveragePooling1D, SEQUENCES, pool_size=2, strides=1, padding="same"),
     layer(layers.AveragePooling2D, IMAGES, pool_size=(3, 2)),
     layer(layers.BatchNormalization, X, momentum=0.8, _call=TRAINED),
     layer(layers.BatchNormalization, SEQUENCES, axis=1, epsilon=0.1, _way="evaluated"),
+    layer(
+        *(layers.Bidirectional, SEQUENCES),
+        merge_mode="mul",
+        _made=both_ways,
+        _call=COUNTED,
+        _is_slow=True,
+    ),
     layer(layers.Concatenate, X, real(7, 2), axis=1, _is_joined=True),
     layer(layers.Conv1D, SEQUENCES, filters=2, kernel_size=2, padding="causal"),
+    layer(layers.Conv1DTranspose, SEQUENCES, filters=2, kernel_size=2, strides=3),
+    layer(
+        *(layers.Conv2DTranspose, IMAGES),
+        filters=3,
+        kernel_size=(2, 3),
+        strides=(3, 1),
+        padding="same",
+        activation="tanh",
+        data_format=FIRST,
+        output_padding=(1, 0),
+        _is_slow=True,
+        use_bias=False,
+    ),
     layer(layers.Conv2D, IMAGES, filters=3, kernel_size=3, strides=2, padding="same"),
     convolution(filters=4, groups=2, dilation_rate=(1, 2), _way="channels first"),
+    further(layers.Cropping1D, real(7, 5, 2), cropping=(2, 0)),
+    further(layers.Cropping2D, IMAGES, cropping=(1, (0, 1)), data_format=FIRST),
     layer(layers.Dense, X, units=3, activation="tanh", kernel_regularizer="l2"),
     layer(layers.Dense, real(7, 2, 4), units=3, use_bias=False, _way="without bias"),
+    further(
+        *(layers.DepthwiseConv2D, IMAGES),
+        kernel_size=(3, 2),
+        strides=(1, 2),
+        depth_multiplier=2,
+        activation="tanh",
+    ),
+    layer(layers.Dot, SEQUENCES, real(7, 4, 2), axes=(2, 1), _is_joined=True),
+    layer(layers.Dot, X, Y, axes=-1, normalize=True, _is_joined=True, _way="cosine"),
     layer(layers.Dropout, X, rate=0.4, seed=3, _call={"training": True}),
     layer(layers.Dropout, X, rate=0.4, noise_shape=(None, 1), _way="in evaluation"),
+    further(layers.ELU, X, alpha=0.7),
     layer(layers.Embedding, IDS, input_dim=5, output_dim=2, mask_zero=True),
     layer(layers.Flatten, real(7, 3, 2), data_format="channels_first"),
+    layer(layers.GaussianNoise, X, stddev=0.4, seed=3, _call=TRAINED),
     layer(layers.GlobalAveragePooling1D, SEQUENCES, keepdims=True),
     layer(layers.GlobalAveragePooling1D, SEQUENCES, _call=COUNTED, _way="masked"),
     layer(layers.GlobalAveragePooling2D, IMAGES, data_format="channels_first"),
@@ -106,15 +163,58 @@ LAYERS = [
     layer(layers.GlobalMaxPooling2D, IMAGES, keepdims=True),
     layer(layers.GRU, SEQUENCES, units=2, reset_after=False, return_sequences=True),
     recurrent(layers.GRU, return_state=True, _call=STEPS, _way="with mask and state"),
+    further(layers.Identity, X),
     layer(layers.InputLayer, X, shape=(4,)),
+    layer(layers.Lambda, X, function=scaled, arguments={"factor": 0.3}),
     layer(layers.LayerNormalization, SEQUENCES, axis=[1, 2], epsilon=0.1),
+    further(layers.LeakyReLU, X, negative_slope=0.2),
     recurrent(layers.LSTM, dropout=0.3, recurrent_dropout=0.2, seed=1, _call=TRAINED),
     recurrent(layers.LSTM, go_backwards=True, unroll=True, _way="unrolled"),
+    layer(layers.Masking, SEQUENCES, mask_value=2.0),
+    layer(layers.Maximum, X, Y, _is_joined=True),
+    layer(layers.Maximum, *GATED, _is_joined=True, _call=GATES, _way="masked"),
     layer(layers.MaxPooling1D, SEQUENCES, pool_size=2, strides=1),
     layer(layers.MaxPooling2D, IMAGES, pool_size=2, padding="same"),
+    further(layers.Minimum, X, Y, real(7, 4), _is_joined=True),
+    further(layers.Multiply, X, Y, _is_joined=True),
+    layer(layers.Multiply, *GATED, _is_joined=True, _call=GATES, _way="masked"),
     attention(real(7, 2, 4), dropout=0.3, seed=1, _call=TRAINED | SCORES),
     attention(real(7, 2, 5), value_dim=2, use_bias=False, _call=SEEN, _way="masked"),
+    layer(layers.Normalization, SEQUENCES, axis=(1, 2)),
+    layer(layers.Normalization, X, mean=0.3, variance=2.5, invert=True, _way="given"),
+    further(layers.Permute, IMAGES, dims=(3, 1, 2)),
+    layer(layers.PReLU, SEQUENCES, shared_axes=[1], alpha_regularizer="l2"),
+    further(layers.ReLU, X, max_value=0.8, negative_slope=0.1, threshold=0.2),
+    further(layers.RepeatVector, X, n=3),
+    further(layers.Rescaling, X, scale=[0.5, 2.0, 3.0, 4.0], offset=-1.0),
     layer(layers.Reshape, real(7, 2, 3), target_shape=(3, -1)),
+    further(
+        *(layers.SeparableConv2D, IMAGES),
+        filters=3,
+        kernel_size=2,
+        padding="same",
+        data_format=FIRST,
+        depth_multiplier=2,
+        pointwise_regularizer="l2",
+    ),
+    recurrent(layers.SimpleRNN, return_state=True, activation="sigmoid", _call=STEPS),
+    layer(layers.Softmax, SEQUENCES, axis=[1, 2]),
+    layer(layers.Softmax, X, axis=1, _call={"mask": PICKED}, _way="masked"),
+    further(layers.SpatialDropout1D, SEQUENCES, rate=0.4, seed=3, _call=TRAINED),
+    further(
+        *(layers.SpatialDropout2D, IMAGES),
+        rate=0.4,
+        data_format=FIRST,
+        seed=3,
+        _call=TRAINED,
+    ),
+    further(layers.Subtract, X, Y, _is_joined=True),
+    layer(layers.TimeDistributed, SEQUENCES, _made=each_step),
+    further(layers.UpSampling1D, SEQUENCES, size=3),
+    layer(layers.UpSampling2D, IMAGES, size=(2, 3), data_format=FIRST),
+    layer(layers.UpSampling2D, IMAGES, interpolation="bilinear", _way="bilinear"),
+    further(layers.ZeroPadding1D, SEQUENCES, padding=(2, 0), data_format=FIRST),
+    layer(layers.ZeroPadding2D, IMAGES, padding=((1, 0), (0, 2))),
     layer(jt.Model, X, Y, _made=_graph, _is_joined=True),
     layer(jt.Sequential, X, _made=_stack),
     layer(Network, X, units=3),

@@ -9,7 +9,7 @@ from tests.conftest import TOLERANCE
 
 def check_case(case):
     """Fail unless outputs, masks, gradients and state are those of Keras."""
-    layer = getattr(jt.layers, case["layer"])(**case["arguments"])
+    layer = getattr(jt.layers, case["layer"])(**_with_layers(case["arguments"]))
     inputs = {name: _tensors(value) for name, value in case["inputs"].items()}
     layer._build_once(list(inputs.values()), {})
     layer.set_weights([np.array(w, "float32") for w in case["weights"]])
@@ -28,6 +28,15 @@ def check_case(case):
     _compare("weights_after", layer.weights, case["weights_after"])
     masks = [mask_of(output) for output in outputs]
     assert [m if m is None else m.tolist() for m in masks] == case["output_masks"]
+
+
+def _with_layers(arguments):
+    return {
+        name: getattr(jt.layers, value["class_name"])(**value["config"])
+        if isinstance(value, dict)
+        else value
+        for name, value in arguments.items()
+    }
 
 
 def _tensors(value):

@@ -50,6 +50,7 @@ def _stands_alone(part: Any, mode: str) -> bool:
         and (activation is None or _is_ours(activation))
         and getattr(part, "activity_regularizer", None) is None
         and not getattr(part, "stateful", False)
+        and getattr(part, "is_samplewise", True)
         and not (mode == "train" and getattr(part, "mixes_samples", False))
     )
 

@@ -1,6 +1,7 @@
 """How one call of a Keras layer is written into a golden.
 
-A case holds `layer` (class name), `arguments` (of the constructor), `inputs` (of the
+A case holds `layer` (class name), `arguments` (of the constructor; a layer among them
+by its `class_name` and `config`), `inputs` (of the
 call, by name: an array, or a list of arrays under `list`), `masks` (attached to the
 inputs of these names; for a list, a list with null where there is none), `options`
 (of the call), `weights` (given before the call), `outputs` and `output_masks` (lists),
@@ -28,7 +29,7 @@ class Numbers:
 def layer_case(name, arguments, inputs, *, masks=None, weights=None, seed=0, **options):
     """Call a layer, differentiate the call, and write down what happened."""
     numbers = Numbers(seed)
-    layer = getattr(keras.layers, name)(**arguments)
+    layer = getattr(keras.layers, name)(**_with_layers(arguments))
     tensors = {key: _tensors(value) for key, value in inputs.items()}
     layer(*tensors.values())
     if weights is None:
@@ -62,6 +63,16 @@ def layer_case(name, arguments, inputs, *, masks=None, weights=None, seed=0, **o
             tape.gradient(total, w.value) for w in layer.trainable_weights
         ],
         "weights_after": layer.get_weights(),
+    }
+
+
+def _with_layers(arguments):
+    """Arguments with the layers that their configs name."""
+    return {
+        name: getattr(keras.layers, value["class_name"])(**value["config"])
+        if isinstance(value, dict)
+        else value
+        for name, value in arguments.items()
     }
 
 

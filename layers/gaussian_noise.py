@@ -1,0 +1,65 @@
+"""GaussianNoise: normal noise on the inputs while training."""
+
+import numbers
+from typing import Any
+
+import jax
+
+from ..framework import random, registry
+from ..framework.errors import ArgumentError
+from ..framework.layer import Layer
+from ..framework.recording.execution import call
+from ..framework.recording.op import Op
+from ..framework.recording.tensor import Tensor, convert
+
+
+def _noisy(x: jax.Array, draw: jax.Array, stddev: jax.Array) -> jax.Array:
+    return x + (draw * stddev).astype(x.dtype)
+
+
+NOISE = Op("gaussian_noise", _noisy)
+
+
+@registry.register("layer", "GaussianNoise")
+class GaussianNoise(Layer):
+    """y = x + stddev * n while training, with n from the standard normal distribution.
+
+    Without training the inputs pass unchanged.
+
+    Args:
+        stddev: Standard deviation of the noise, from 0 to 1, as in Keras.
+        seed: Makes the draws of this layer repeatable. Default the global generator.
+
+    Shapes:
+        input (...) -> output (...)
+
+    Raises:
+        ArgumentError: if `stddev` is outside [0, 1].
+
+    Example:
+        >>> jt.layers.GaussianNoise(0.1)([1.0, 2.0]).numpy().tolist()
+        [1.0, 2.0]
+
+    References:
+        Bishop, 1995, eq. 1 (training with noise).
+    """
+
+    supports_masking = True
+
+    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        if not isinstance(stddev, numbers.Real) or not 0 <= stddev <= 1:
+            raise ArgumentError(
+                f"`stddev` must be a number between 0 and 1; got {stddev!r}. Scale the "
+                "inputs first, for example by Normalization."
+            )
+        self.stddev = stddev
+        self.seed = seed
+        self.generator = None if seed is None else random.Generator(seed)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """The inputs with noise, while training."""
+        if not training or self.stddev == 0:
+            return inputs
+        draw = (self.generator or random).normal(inputs.shape)
+        return call(NOISE, (inputs, draw, convert(self.stddev)))
