@@ -4,6 +4,7 @@ Prints the accuracy on the fifth of the 1,797 images that training has not seen.
 """
 
 import argparse
+import math
 import time
 
 import numpy as np
@@ -21,12 +22,10 @@ def main(seed: int) -> float:
     """Train, draw curves and mistakes; returns the accuracy on images held out."""
     start = time.perf_counter()
     x, held_out, y, labels = digits()
-    model = network(seed, steps=EPOCHS * -(-len(x) // BATCH))
+    model = network(seed, steps=EPOCHS * math.ceil(len(x) / BATCH))
     # In the order that train_test_split shuffled to, so that digits_tape.py, which
     # goes through the same batches, gives the same curve.
-    history = model.fit(
-        *(x, y), batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=2
-    )
+    history = model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=2)
     history.plot(to_file="digits_fit.png")
     guesses = model.predict(held_out, verbose=0).argmax(axis=-1)
     draw(held_out, labels, guesses)

@@ -4,6 +4,7 @@ Prints the accuracy held out, and how far the losses of the epochs are from fit'
 """
 
 import argparse
+import math
 import sys
 import time
 
@@ -19,7 +20,7 @@ def main(seed: int) -> None:
     """Train by tape and by fit, and compare."""
     start = time.perf_counter()
     x, held_out, y, labels = digits()
-    steps = EPOCHS * -(-len(x) // BATCH)
+    steps = EPOCHS * math.ceil(len(x) / BATCH)
     model = network(seed, steps)
     losses = train(model, x, y)
     guesses = model(held_out, training=False).numpy().argmax(axis=-1)
@@ -27,7 +28,7 @@ def main(seed: int) -> None:
     print(f"accuracy held out: {np.mean(guesses == labels):.4f}")
 
     history = network(seed, steps).fit(
-        *(x, y), batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0
+        x, y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0
     )
     by_fit = np.array(history.history["loss"])
     draw(losses, by_fit)

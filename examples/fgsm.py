@@ -61,7 +61,7 @@ def train(model: jt.Model, x: np.ndarray, y: np.ndarray, seed: int) -> None:
 
 def attack(model: jt.Model, x, y, epsilon: float, steps: int) -> np.ndarray:
     """FGSM in one step; PGD in several, kept in the epsilon ball and in [0, 1]."""
-    size = epsilon * min(1, 2.5 / steps)  # Madry et al., 2018
+    size = epsilon * min(1, 2.5 / steps)  # Madry et al., 2018; no random start here
     attacked = jt.constant(x)
     for _ in range(steps):
         with jt.GradientTape() as tape:

@@ -53,7 +53,7 @@ def main(seed: int) -> None:
     is_near = distances.min(axis=1) < 3 * SPREAD
     shares = np.bincount(distances.argmin(axis=1)[is_near], minlength=8) / len(made)
     print(f"within 3 standard deviations: {is_near.mean():.3f}, data 0.989")
-    print(f"least cluster: {shares.min():.3f}, data 0.124")
+    print(f"least cluster: {shares.min():.3f}, each of the data 0.124")
 
 
 def network(inputs: int, outputs: int) -> jt.Model:

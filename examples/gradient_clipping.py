@@ -53,14 +53,14 @@ def sequences(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def network(seed: int) -> jt.Model:
-    """With "relu" nothing bounds the state, so it can count, and explode."""
+    """With "relu" nothing bounds what a step adds to the state, so it can explode."""
     jt.random.set_seed(seed)
     lstm = jt.layers.LSTM(16, activation="relu", input_shape=(NUMBERS, 1))
     return jt.Sequential([lstm, jt.layers.Dense(1)])
 
 
 def train(seed: int, clip: bool) -> tuple[jt.Model, np.ndarray]:
-    """Gradient descent: the model; losses and gradients' norms, (steps, 2)."""
+    """The trained model, and a row of loss and gradient norm for each step."""
     model, rng, history = network(seed), np.random.default_rng(seed), []
     optimizer = jt.optimizers.SGD(jt.optimizers.schedules.CosineDecay(0.02, STEPS))
     weights = model.trainable_variables

@@ -48,7 +48,7 @@ def rosenbrock(point: jt.Tensor) -> jt.Tensor:
 def gradient_and_hessian(point: jt.Variable) -> tuple[jt.Tensor, jt.Tensor]:
     """Of `rosenbrock`; the Hessian is the Jacobian of the gradient.
 
-    One `tape` and `tape.hessian(value, point)` would do as well, in jaxtape.
+    In jaxtape one tape and `tape.hessian(value, point)` would do as well.
     """
     with jt.GradientTape() as outer:
         with jt.GradientTape() as inner:

@@ -61,7 +61,7 @@ def what_one_regularizer_adds(x: np.ndarray, y: np.ndarray) -> None:
 
 
 def trained(x: np.ndarray, y: np.ndarray, strength: float) -> np.ndarray:
-    """The weights of a line fitted under this penalty."""
+    """The weights of a linear model fitted under this penalty."""
     penalty = jt.regularizers.L2(strength)
     line = jt.layers.Dense(1, kernel_regularizer=penalty, input_shape=(10,))
     model = jt.Sequential([line])

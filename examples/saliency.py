@@ -1,6 +1,6 @@
 """Saliency maps of handwritten digits: the gradient of one class's score by the image.
 
-Prints how far it is from finite differences, and the score lost by hiding pixels.
+Prints how far a map is from finite differences, and what hiding its pixels costs.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main(seed: int) -> None:
     draw(x_test, y_test, saliency, scores)
     salient, random = (means[0] - means[-1] for means in scores.values())
     print(f"largest difference from finite differences: {off:.1e} of the gradient")
-    print(f"hiding 16 salient pixels loses {salient / random:.1f} times what random do")
+    print(f"16 salient pixels lose {salient / random:.1f} times what random ones lose")
 
 
 def scores_of(model: jt.Model, images, labels: np.ndarray) -> jt.Tensor:

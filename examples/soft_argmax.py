@@ -23,7 +23,7 @@ def main(seed: int) -> None:
     learned = model.get_weights()[0]
     signals, places = hidden_patterns(rng, 10_000)
     found = share_found(model, signals, places)
-    # In white noise no filter finds a pattern more often than the pattern itself.
+    # In Gaussian white noise the best filter on average is the pattern itself.
     model.set_weights([PATTERN.reshape(learned.shape)])
     best = share_found(model, signals, places)
     print(f"found: {found:.4f}, best {best:.4f}, ratio {found / best:.4f}")

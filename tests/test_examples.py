@@ -127,7 +127,7 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "saliency": {
         # The differences are good to NUDGE**2 times a third derivative, near 1e-4.
         r"finite differences: (\S+) of": (0, 1e-3),
-        r"salient pixels loses (\S+) times": (1.5, np.inf),  # 1 is a blind choice
+        r"salient pixels lose (\S+) times": (1.5, np.inf),  # 1 is a blind choice
     },
     "soft_argmax": {
         r"hard (\S+), gradient None": (1, 1),
