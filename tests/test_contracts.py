@@ -51,7 +51,7 @@ def refusal(row, contract):
     return contextlib.nullcontext()
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @every_row_in_time
 def test_a_function_computes_what_plain_calls_do(row):
     checks.check_function(row)
@@ -63,14 +63,14 @@ def test_calls_op_by_op_compute_the_same(row):
     checks.check_op_by_op(row)
 
 
-@pytest.mark.one_in(2, 1)
+@pytest.mark.one_in(4, 1)
 @every_row_in_time
 def test_a_repeated_call_compiles_nothing(row):
     jt.config.execution("auto")
     checks.check_compiles(row)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @every_row_in_time
 def test_the_tape_s_gradients_are_those_of_jax_grad(row):
     checks.check_tape(row)
@@ -82,7 +82,7 @@ def test_gradients_match_finite_differences(row):
     checks.check_derivative(row)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @every_row_in_time
 def test_half_precision_keeps_dtypes(row):
     checks.check_half(row)
@@ -94,20 +94,20 @@ def test_a_symbolic_shape_is_the_real_one(row):
 
 
 @pytest.mark.filterwarnings("ignore:The loop at")  # each size compiles anew
-@pytest.mark.one_in(3, 1)
+@pytest.mark.one_in(5, 1)
 @every_row_in_time
 def test_a_batch_of_one_and_an_empty_one_are_finite(row):
     checks.check_small(row)
 
 
-@pytest.mark.one_in(3, 2)
+@pytest.mark.one_in(5, 2)
 @every_row_in_time
 def test_an_object_made_from_the_config_computes_the_same(row):
     with refusal(row, "config"):
         checks.check_config(row)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @of_kinds("layer", "optimizer")  # losses and regularizers are saved with these
 @pytest.mark.filterwarnings("ignore:Optax")  # its settings have to be given again
 def test_what_is_loaded_goes_on_as_what_was_saved(row):
