@@ -1,10 +1,15 @@
-"""Checked arguments: numbers of constructors, whatever was given for them."""
+"""Checked arguments: what constructors are given, or an error that names it.
+
+The `owner` is the object whose constructor it is, for messages; `None` for functions.
+"""
 
 import math
 import operator
+from collections.abc import Collection
+from numbers import Real
 from typing import Any
 
-from .errors import ArgumentTypeError
+from .errors import ArgumentError, ArgumentTypeError
 
 
 def is_between(value: Any, low: float, high: float = math.inf) -> bool:
@@ -16,26 +21,103 @@ def is_between(value: Any, low: float, high: float = math.inf) -> bool:
     return low <= number <= high
 
 
-def integer(name: str, value: Any) -> int:
-    """A Python integer.
+def integer(owner: object, name: str, value: Any) -> int:
+    """A Python integer of 32 bits: an axis, a class, a size.
 
     Raises:
-        ArgumentTypeError: for anything that does not count as one.
+        ArgumentTypeError: for anything that does not count as an integer.
+        ArgumentError: for one beyond 32 bits, which no array could hold.
     """
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ArgumentTypeError(
-            f"`{name}` must be an integer; got {value!r}."
-        ) from None
+    whole = _whole(owner, name, value)
+    if not -(2**31) <= whole < 2**31:
+        raise ArgumentError(f"{_named(owner, name)} must fit 32 bits; got {value!r}.")
+    return whole
 
 
-def integers(name: str, value: Any) -> tuple[int, ...]:
+def optional_integer(owner: object, name: str, value: Any) -> int | None:
+    """A Python integer, or `None`."""
+    return None if value is None else integer(owner, name, value)
+
+
+def integers(owner: object, name: str, value: Any) -> tuple[int, ...]:
     """Integers from one, or from a list or tuple of them.
 
     Raises:
         ArgumentTypeError: for anything else.
     """
     if isinstance(value, list | tuple):
-        return tuple(integer(name, part) for part in value)
-    return (integer(name, value),)
+        return tuple(integer(owner, name, part) for part in value)
+    return (integer(owner, name, value),)
+
+
+def count(owner: object, name: str, value: Any) -> int:
+    """A number of things, or a switch: an integer from 0 on.
+
+    Raises:
+        ArgumentTypeError: for what is no integer.
+        ArgumentError: for a negative one.
+    """
+    whole = _whole(owner, name, value)
+    if whole < 0:
+        raise ArgumentError(
+            f"{_named(owner, name)} must not be negative; got {value!r}."
+        )
+    return whole
+
+
+def number(owner: object, name: str, value: Any) -> float:
+    """A finite number.
+
+    Raises:
+        ArgumentTypeError: for what is no number.
+        ArgumentError: for NaN and infinities.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ArgumentTypeError(
+            f"{_named(owner, name)} must be a number; got {value!r}."
+        )
+    if not is_between(value, -math.inf) or math.isinf(value):
+        raise ArgumentError(f"{_named(owner, name)} must be finite; got {value!r}.")
+    return float(value)
+
+
+def optional_number(owner: object, name: str, value: Any) -> float | None:
+    """A finite number, or `None`."""
+    return None if value is None else number(owner, name, value)
+
+
+def text(owner: object, name: str, value: Any) -> str:
+    """A text.
+
+    Raises:
+        ArgumentTypeError: for anything else.
+    """
+    if not isinstance(value, str):
+        raise ArgumentTypeError(f"{_named(owner, name)} must be a text; got {value!r}.")
+    return value
+
+
+def one_of(name: str, value: Any, known: Collection[str | None]) -> Any:
+    """A value that is among those known.
+
+    Raises:
+        ArgumentError: for any other; lists those known.
+    """
+    if not isinstance(value, str | None) or value not in known:
+        raise ArgumentError(
+            f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}."
+        )
+    return value
+
+
+def _whole(owner: object, name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{_named(owner, name)} must be an integer; got {value!r}."
+        ) from None
+
+
+def _named(owner: object, name: str) -> str:
+    return f"`{name}`" if owner is None else f"`{name}` of {type(owner).__name__}"

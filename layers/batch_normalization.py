@@ -197,7 +197,7 @@ class BatchNormalization(Layer):
             )
         if not is_between(epsilon, 0):
             raise ArgumentError(f"`epsilon` must not be negative; got {epsilon!r}.")
-        self.axis = integer("axis", axis)
+        self.axis = integer(self, "axis", axis)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
         self.center = bool(center)

@@ -58,7 +58,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = integer("axis", axis)
+        self.axis = integer(self, "axis", axis)
 
     def build(self, input_shape: Any) -> None:
         """Check that there is a list of inputs that fit together."""

@@ -240,12 +240,12 @@ class MultiHeadAttention(Layer):
         self.output_shape = (
             None
             if output_shape is None
-            else integers("output_shape", output_shape) or None
+            else integers(self, "output_shape", output_shape) or None
         )
         self.attention_axes = (
             None
             if attention_axes is None
-            else integers("attention_axes", attention_axes)
+            else integers(self, "attention_axes", attention_axes)
         )
         self.sliding_window = sliding_window
         self.flash_attention = flash_attention

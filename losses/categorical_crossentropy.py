@@ -57,7 +57,7 @@ class CategoricalCrossentropy(FormulaLoss):
         super().__init__(
             *(_OP, name, reduction, dtype, smoothing(label_smoothing)),
             from_logits=bool(from_logits),
-            axis=integer("axis", axis),
+            axis=integer(self, "axis", axis),
         )
 
     from_logits = option("from_logits", "Whether `y_pred` holds logits.")

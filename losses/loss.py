@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..framework import registry
+from ..framework.checked import one_of
 from ..framework.elementwise_losses import mean, same_rank
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.masking import mask_of
@@ -61,12 +62,7 @@ class Loss:
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
     ) -> None:
-        is_known = isinstance(reduction, str | None) and reduction in REDUCTIONS
-        if not is_known:
-            raise ArgumentError(
-                f"`reduction` must be one of {', '.join(map(repr, REDUCTIONS))}; "
-                f"got {reduction!r}."
-            )
+        one_of("reduction", reduction, REDUCTIONS)
         self.name = name or registry.snake_case(type(self).__name__)
         self._reduction = reduction
         self._dtype = None if dtype is None else _float_dtype(dtype)

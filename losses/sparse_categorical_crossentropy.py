@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from ..framework import registry
-from ..framework.checked import integer
+from ..framework.checked import integer, optional_integer
 from ..framework.elementwise_losses import labels_of
 from ..framework.elementwise_losses import sparse_categorical_crossentropy as _formula
 from ..framework.errors import ArgumentError
@@ -82,10 +82,8 @@ class SparseCategoricalCrossentropy(FormulaLoss):
         super().__init__(
             *(_OP, name, reduction, dtype),
             from_logits=bool(from_logits),
-            ignore_class=None
-            if ignore_class is None
-            else integer("ignore_class", ignore_class),
-            axis=integer("axis", axis),
+            ignore_class=optional_integer(self, "ignore_class", ignore_class),
+            axis=integer(self, "axis", axis),
         )
 
     from_logits = option("from_logits", "Whether `y_pred` holds logits.")

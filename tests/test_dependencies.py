@@ -84,7 +84,7 @@ ORDER = {
         ("weights",),
     ),
     "framework.training.callbacks": (
-        ("callback", "console", "wording", "curves", "settings"),
+        ("callback", "console", "wording", "curves"),
         ("monitoring", "learning_rates"),
         ("early_stopping", "model_checkpoint", "reduce_lr_on_plateau"),
         ("learning_rate_scheduler", "terminate_on_nan", "lambda_callback"),

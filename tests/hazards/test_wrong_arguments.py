@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
+from tests.framework.training.metrics.metric_rows import ROWS as METRICS
 
 WRONG = {
     "None": None,
@@ -108,6 +109,19 @@ def test_g18_arguments_of_callbacks(model, name, monkeypatch, tmp_path):
     def call(**given):
         callbacks = [cls(**{**needed, **given})]
         model.fit(X, Y, validation_data=(X, Y), callbacks=callbacks, verbose=0)
+
+    assert reports(call, cls) == ""
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_g18_arguments_of_metrics(name):
+    cls = getattr(jt.metrics, name)
+    arguments, inputs = METRICS[name]
+
+    def call(**given):
+        metric = cls(**{**arguments, **given})
+        metric.update_state(*inputs)
+        metric.result()
 
     assert reports(call, cls) == ""
 

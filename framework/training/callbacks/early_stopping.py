@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from . import settings
+from ... import checked
 from .callback import Logs
 from .console import say
 from .monitoring import Monitor
@@ -55,11 +55,11 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = settings.count(self, "patience", patience)
-        self.verbose = settings.count(self, "verbose", verbose)
-        self.baseline = settings.optional_number(self, "baseline", baseline)
+        self.patience = checked.count(self, "patience", patience)
+        self.verbose = checked.count(self, "verbose", verbose)
+        self.baseline = checked.optional_number(self, "baseline", baseline)
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = settings.count(
+        self.start_from_epoch = checked.count(
             self, "start_from_epoch", start_from_epoch
         )
         self.wait = self.stopped_epoch = self.best_epoch = 0

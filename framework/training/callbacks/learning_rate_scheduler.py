@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ... import checked
 from ...errors import ArgumentTypeError
-from . import learning_rates, settings
+from . import learning_rates
 from .callback import Callback, Logs
 from .console import say
 
@@ -33,7 +34,7 @@ class LearningRateScheduler(Callback):
                 f"lambda epoch: 0.1 / (epoch + 1); got {schedule!r}."
             )
         self.schedule = schedule
-        self.verbose = settings.count(self, "verbose", verbose)
+        self.verbose = checked.count(self, "verbose", verbose)
         self._takes_rate = _takes_two(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

@@ -5,10 +5,10 @@ import os
 import warnings
 from typing import Any
 
+from ... import checked
 from ...errors import ArgumentError
 from ...recording.site import user_level
 from ...saving import disk, saved_model, weights
-from . import settings
 from .callback import Logs
 from .console import say
 from .monitoring import Monitor
@@ -67,10 +67,10 @@ class ModelCheckpoint(Monitor):
         super().__init__(monitor, mode)
         kind = weights if save_weights_only else saved_model
         self.filepath = kind.checked_path(filepath)
-        self.verbose = settings.count(self, "verbose", verbose)
+        self.verbose = checked.count(self, "verbose", verbose)
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.best = settings.optional_number(
+        self.best = checked.optional_number(
             self, "initial_value_threshold", initial_value_threshold
         )
         self.save_freq = save_freq

@@ -5,9 +5,9 @@ import math
 import warnings
 from typing import Any
 
+from ... import checked
 from ...errors import ArgumentError
 from ...recording.site import user_level
-from . import settings
 from .callback import Callback, Logs
 
 _RISING = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2", "cosine")
@@ -40,8 +40,8 @@ class Monitor(Callback):
                 f"`mode` of {type(self).__name__} must be 'auto', 'min' or 'max'; got "
                 f"{mode!r}."
             )
-        self.monitor, self.mode = settings.text(self, "monitor", monitor), mode
-        self.min_delta = abs(settings.number(self, "min_delta", min_delta))
+        self.monitor, self.mode = checked.text(self, "monitor", monitor), mode
+        self.min_delta = abs(checked.number(self, "min_delta", min_delta))
         self.best: float | None = None
         self._rises: bool | None = None if mode == "auto" else mode == "max"
         self._has_warned = False

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ... import checked
 from ...errors import ArgumentError
-from . import learning_rates, settings
+from . import learning_rates
 from .callback import Logs
 from .console import say
 from .monitoring import Monitor
@@ -50,15 +51,15 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.factor = settings.number(self, "factor", factor)
+        self.factor = checked.number(self, "factor", factor)
         if not 0 <= self.factor < 1:
             raise ArgumentError(
                 f"`factor` must be at least 0 and less than 1; got {factor}."
             )
-        self.patience = settings.count(self, "patience", patience)
-        self.verbose = settings.count(self, "verbose", verbose)
-        self.cooldown = settings.count(self, "cooldown", cooldown)
-        self.min_lr = settings.number(self, "min_lr", min_lr)
+        self.patience = checked.count(self, "patience", patience)
+        self.verbose = checked.count(self, "verbose", verbose)
+        self.cooldown = checked.count(self, "cooldown", cooldown)
+        self.min_lr = checked.number(self, "min_lr", min_lr)
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ... import checked
 from ...errors import ArgumentError, MissingPackageError
 from ...recording.site import user_level
 from ...saving import disk
-from . import settings
 from .callback import Callback, Logs
 
 _numbers = itertools.count()
@@ -69,7 +69,7 @@ class TensorBoard(Callback):
     ) -> None:
         super().__init__()
         self.log_dir = disk.path_of(log_dir, "log_dir")
-        self.histogram_freq = settings.count(self, "histogram_freq", histogram_freq)
+        self.histogram_freq = checked.count(self, "histogram_freq", histogram_freq)
         self.write_graph = write_graph
         self.write_steps_per_second = write_steps_per_second
         self.step_interval = _steps(update_freq)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ... import registry
+from ...checked import number
 from ...elementwise_losses import labels_of, same_rank
 from ...errors import ShapeError
 from ...recording.op import Op
@@ -123,7 +124,7 @@ class BinaryAccuracy(FormulaMean):
         dtype: Any = None,
         threshold: float = 0.5,
     ) -> None:
-        super().__init__(name, dtype, threshold=float(threshold))
+        super().__init__(name, dtype, threshold=number(self, "threshold", threshold))
 
     threshold = option("threshold", "What predictions of 1 are greater than.")
 
@@ -191,7 +192,9 @@ def binary_accuracy(
     y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5
 ) -> Tensor:
     """1 where y_true is (y_pred > threshold), else 0: of the shape of `y_pred`."""
-    return values_of(_BINARY, y_true, y_pred, threshold=float(threshold))
+    return values_of(
+        _BINARY, y_true, y_pred, threshold=number(None, "threshold", threshold)
+    )
 
 
 def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:

@@ -1,6 +1,6 @@
 """AUC: the area under a curve of decisions at all thresholds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ... import registry
-from ...errors import ArgumentError, ShapeError
+from ...checked import integer, number, one_of, optional_integer, text
+from ...errors import ArgumentError, ArgumentTypeError, ShapeError
 from ...recording.op import Op
 from ...recording.tensor import TensorLike, convert
 from .confusion import Confusion, Counts, counts_of, parse_thresholds, ratio
@@ -156,7 +157,7 @@ class AUC(Confusion, is_one_call=True):
         from_logits: bool = False,
     ) -> None:
         inner = _inner_thresholds(num_thresholds, thresholds)
-        weights = None if label_weights is None else tuple(map(float, label_weights))
+        weights = _weights(self, label_weights)
         super().__init__(
             *([-_BEYOND, *inner, 1 + _BEYOND], name, dtype),
             is_clipped=True,
@@ -166,11 +167,12 @@ class AUC(Confusion, is_one_call=True):
             label_weights=None if multi_label else weights,
         )
         self.num_thresholds = len(inner) + 2
-        self.curve = _one_of("curve", curve.upper(), _CURVES)
-        method = _one_of("summation_method", summation_method.lower(), _SUMMATIONS)
-        self.summation_method = method
+        self.curve = one_of("curve", text(self, "curve", curve).upper(), _CURVES)
+        method = text(self, "summation_method", summation_method).lower()
+        self.summation_method = one_of("summation_method", method, _SUMMATIONS)
         self._given_thresholds = None if thresholds is None else inner
-        self.multi_label, self.num_labels = bool(multi_label), num_labels
+        self.multi_label = bool(multi_label)
+        self.num_labels = optional_integer(self, "num_labels", num_labels)
         self.label_weights, self.from_logits = weights, bool(from_logits)
         averaged = weights if multi_label else None
         self._result_options = {
@@ -185,6 +187,8 @@ class AUC(Confusion, is_one_call=True):
                 f"`num_labels` is {num_labels}, but `multi_label` is false. Set it, or "
                 "leave `num_labels` out."
             )
+        if num_labels is not None and num_labels < 1:
+            raise ArgumentError(f"`num_labels` must be at least 1; got {num_labels}.")
         if not multi_label or num_labels is not None:
             labels = () if num_labels is None else (num_labels,)
             self._add_sums((2, self.num_thresholds + 1, *labels))
@@ -238,8 +242,9 @@ class AUC(Confusion, is_one_call=True):
 
 def _inner_thresholds(count: int, given: Sequence[float] | None) -> list[float]:
     if given is not None:
-        return sorted(parse_thresholds(list(given), 0.5))
-    if not 2 <= count <= _MOST:
+        is_list = hasattr(given, "__iter__") and not isinstance(given, str)
+        return sorted(parse_thresholds(list(given) if is_list else [given], 0.5))
+    if not 2 <= integer(None, "num_thresholds", count) <= _MOST:
         raise ArgumentError(
             f"`num_thresholds` must be from 2 to {_MOST:,}; got {count}. The default "
             "is 200."
@@ -247,9 +252,11 @@ def _inner_thresholds(count: int, given: Sequence[float] | None) -> list[float]:
     return [(place + 1) / (count - 1) for place in range(count - 2)]
 
 
-def _one_of(name: str, given: str, known: Iterable[str]) -> str:
-    if given not in known:
-        raise ArgumentError(
-            f"`{name}` must be one of {', '.join(map(repr, known))}; got {given!r}."
+def _weights(owner: object, given: Any) -> tuple[float, ...] | None:
+    if given is None:
+        return None
+    if not hasattr(given, "__iter__") or isinstance(given, str):
+        raise ArgumentTypeError(
+            f"`label_weights` must be a list of numbers; got {given!r}."
         )
-    return given
+    return tuple(number(owner, "label_weights", weight) for weight in given)

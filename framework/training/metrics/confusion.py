@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...checked import is_between
 from ...elementwise_losses import same_rank
 from ...errors import ArgumentError, ShapeError
 from ...masking import mask_of
@@ -227,10 +228,10 @@ def parse_thresholds(thresholds: Any, default: float) -> list[float]:
         return [default]
     given = thresholds if isinstance(thresholds, list | tuple) else [thresholds]
     for threshold in given:
-        if threshold is None or not 0 <= threshold <= 1:
+        if not is_between(threshold, 0, 1):
             raise ArgumentError(
-                f"`thresholds` must be from 0 to 1; got {threshold}. They are compared "
-                "with probabilities; for logits give thresholds=0."
+                f"`thresholds` must be from 0 to 1; got {threshold!r}. They are "
+                "compared with probabilities; for logits give thresholds=0."
             )
     return [float(threshold) for threshold in given]
 

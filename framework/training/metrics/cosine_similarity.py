@@ -1,12 +1,12 @@
 """Cosine similarity of targets and predictions."""
 
-import operator
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from ... import registry
+from ...checked import integer
 from ...elementwise_losses import paired
 from ...recording.op import Op
 from .formula_mean import FormulaMean, option
@@ -56,6 +56,6 @@ class CosineSimilarity(FormulaMean):
         dtype: Any = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(name, dtype, axis=operator.index(axis))
+        super().__init__(name, dtype, axis=integer(self, "axis", axis))
 
     axis = option("axis", "The axis of the vectors.")

@@ -1,12 +1,12 @@
 """Cross-entropies as metrics, by the formulas of the losses."""
 
-import operator
 from typing import Any, ClassVar
 
 import jax
 
 from ... import elementwise_losses as formulas
 from ... import registry
+from ...checked import integer, number, optional_integer
 from ...recording.op import Op
 from .formula_mean import FormulaMean, option
 from .mean import mean_op
@@ -56,7 +56,7 @@ class BinaryCrossentropy(FormulaMean):
         super().__init__(
             *(name, dtype),
             from_logits=bool(from_logits),
-            label_smoothing=float(label_smoothing),
+            label_smoothing=number(self, "label_smoothing", label_smoothing),
         )
 
     from_logits = option("from_logits", "Whether `y_pred` holds logits.")
@@ -99,8 +99,8 @@ class CategoricalCrossentropy(FormulaMean):
         super().__init__(
             *(name, dtype),
             from_logits=bool(from_logits),
-            label_smoothing=float(label_smoothing),
-            axis=operator.index(axis),
+            label_smoothing=number(self, "label_smoothing", label_smoothing),
+            axis=integer(self, "axis", axis),
         )
 
     from_logits = option("from_logits", "Whether `y_pred` holds logits.")
@@ -150,8 +150,8 @@ class SparseCategoricalCrossentropy(FormulaMean):
         super().__init__(
             *(name, dtype),
             from_logits=bool(from_logits),
-            ignore_class=None if ignore_class is None else operator.index(ignore_class),
-            axis=operator.index(axis),
+            ignore_class=optional_integer(self, "ignore_class", ignore_class),
+            axis=integer(self, "axis", axis),
         )
 
     from_logits = option("from_logits", "Whether `y_pred` holds logits.")

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ... import registry
+from ...checked import is_between, one_of
 from ...errors import ArgumentError
 from ...masking import mask_of
 from ...recording.op import Op
@@ -16,6 +17,7 @@ from .confusion import ratio
 from .running_sums import RunningSums
 from .weighing import columns_of, split_inputs
 
+_MOST = 1e9  # its square is a float32
 _AVERAGES = (None, "micro", "macro", "weighted")
 _NOTHING = 1e-9
 """Predictions that are not larger are no class, even if they are the largest, as in
@@ -103,20 +105,17 @@ class FBetaScore(RunningSums, is_one_call=True):
         name: str | None = "fbeta_score",
         dtype: Any = None,
     ) -> None:
-        if average not in _AVERAGES:
+        one_of("average", average, _AVERAGES)
+        if not is_between(beta, 0, _MOST) or beta == 0:
             raise ArgumentError(
-                f"`average` must be one of {', '.join(map(repr, _AVERAGES))}; got "
-                f"{average!r}."
+                f"`beta` must be positive and at most {_MOST:.0e}; got {beta!r}. 1 weighs "
+                "precision and recall alike."
             )
-        if not beta > 0:
+        is_share = is_between(threshold, 0, 1) and threshold != 0
+        if threshold is not None and not is_share:
             raise ArgumentError(
-                f"`beta` must be positive; got {beta}. 1 weighs precision and recall "
-                "alike."
-            )
-        if threshold is not None and not 0 < threshold <= 1:
-            raise ArgumentError(
-                f"`threshold` must be above 0 and at most 1; got {threshold}. Without "
-                "one the largest prediction of a row is the class."
+                f"`threshold` must be above 0 and at most 1; got {threshold!r}. "
+                "Without one the largest prediction of a row is the class."
             )
         super().__init__(name, dtype)
         self.average, self.beta, self.threshold = average, float(beta), threshold

@@ -1,12 +1,12 @@
 """Precision and Recall: how many found are right, how many right are found."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
 
 from ... import registry
+from ...checked import optional_integer
 from ...recording.op import Op
 from .confusion import LOWEST, Counts, ratio
 from .decisions import Decisions, decision_result
@@ -62,7 +62,9 @@ class Precision(Decisions):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(*(thresholds, name, dtype), **_selection(top_k, class_id))
+        super().__init__(
+            *(thresholds, name, dtype), **_selection(self, top_k, class_id)
+        )
         self.top_k, self.class_id = top_k, class_id
 
 
@@ -103,14 +105,18 @@ class Recall(Decisions):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(*(thresholds, name, dtype), **_selection(top_k, class_id))
+        super().__init__(
+            *(thresholds, name, dtype), **_selection(self, top_k, class_id)
+        )
         self.top_k, self.class_id = top_k, class_id
 
 
-def _selection(top_k: int | None, class_id: int | None) -> dict[str, Any]:
+def _selection(
+    owner: object, top_k: int | None, class_id: int | None
+) -> dict[str, Any]:
     """What `Decisions` is given; above `LOWEST` are all predictions that count."""
     return {
         "default": 0.5 if top_k is None else LOWEST,
-        "top_k": None if top_k is None else operator.index(top_k),
-        "class_id": None if class_id is None else operator.index(class_id),
+        "top_k": optional_integer(owner, "top_k", top_k),
+        "class_id": optional_integer(owner, "class_id", class_id),
     }

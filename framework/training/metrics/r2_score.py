@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ... import registry
+from ...checked import integer, one_of
 from ...errors import ArgumentError
 from ...masking import mask_of
 from ...recording.execution import call
@@ -127,12 +128,8 @@ class R2Score(RunningSums, is_one_call=True):
         name: str | None = "r2_score",
         dtype: Any = None,
     ) -> None:
-        if class_aggregation not in _AGGREGATIONS:
-            raise ArgumentError(
-                f"`class_aggregation` must be one of "
-                f"{', '.join(map(repr, _AGGREGATIONS))}; got {class_aggregation!r}."
-            )
-        if num_regressors < 0:
+        one_of("class_aggregation", class_aggregation, _AGGREGATIONS)
+        if integer(self, "num_regressors", num_regressors) < 0:
             raise ArgumentError(
                 f"`num_regressors` must not be negative; got {num_regressors}. 0 is "
                 "the plain score."

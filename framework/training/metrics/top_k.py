@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ... import registry
+from ...checked import integer
 from ...elementwise_losses import labels_of
 from ...errors import ArgumentError
 from ...ops.searching import IN_TOP_K
@@ -147,7 +148,7 @@ def sparse_top_k_categorical_accuracy(
 
 
 def _places(k: int) -> int:
-    if operator.index(k) < 1:
+    if integer(None, "k", k) < 1:
         raise ArgumentError(
             f"`k` must be at least 1; got {k}. It is the number of largest predictions "
             "among which the class counts as found."
