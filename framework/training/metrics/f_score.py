@@ -108,8 +108,8 @@ class FBetaScore(RunningSums, is_one_call=True):
         one_of("average", average, _AVERAGES)
         if not is_between(beta, 0, _MOST) or beta == 0:
             raise ArgumentError(
-                f"`beta` must be positive and at most {_MOST:.0e}; got {beta!r}. 1 weighs "
-                "precision and recall alike."
+                f"`beta` must be positive and at most {_MOST:.0e}; got {beta!r}. 1 "
+                "weighs precision and recall alike."
             )
         is_share = is_between(threshold, 0, 1) and threshold != 0
         if threshold is not None and not is_share:
