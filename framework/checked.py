@@ -65,6 +65,36 @@ def count(owner: object, name: str, value: Any) -> int:
     return whole
 
 
+def positive(owner: object, name: str, value: Any) -> int:
+    """A size: an integer of 32 bits from 1 on.
+
+    Raises:
+        ArgumentError: for anything else.
+    """
+    try:
+        whole = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = 0
+    if not 0 < whole < 2**31:
+        raise ArgumentError(
+            f"{_named(owner, name)} must be a positive integer; got {value!r}."
+        )
+    return whole
+
+
+def share(owner: object, name: str, value: Any) -> float:
+    """A rate: a number from 0 to 1, as it was given.
+
+    Raises:
+        ArgumentError: for anything else.
+    """
+    if not is_between(value, 0, 1):
+        raise ArgumentError(
+            f"{_named(owner, name)} must be a number from 0 to 1; got {value!r}."
+        )
+    return value
+
+
 def number(owner: object, name: str, value: Any) -> float:
     """A finite number.
 

@@ -540,7 +540,18 @@ def _seed(seed: int | None) -> int | None:
 
 
 def _sizes(shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(map(operator.index, shape))
+    """The shape as integers.
+
+    Raises:
+        ShapeError: for a negative length, or more elements than an array can have.
+    """
+    lengths = tuple(map(operator.index, shape))
+    if min(lengths, default=0) < 0 or math.prod(lengths) >= 2**62:
+        raise ShapeError(
+            f"There are no arrays of shape {lengths}. Check the sizes that the layer "
+            "and its input were given."
+        )
+    return lengths
 
 
 def _dtype(dtype: Any) -> np.dtype:

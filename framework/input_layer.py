@@ -1,7 +1,7 @@
 """Input: where a model begins."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -44,13 +44,13 @@ class InputLayer(Layer):
         batch_shape: Sequence[int | None] | None = None,
     ) -> None:
         if batch_shape is not None:
-            batch_size, *shape = batch_shape
+            batch_size, *shape = _lengths(batch_shape)
         if shape is None:
             raise ArgumentError(
                 "`shape` is missing: the shape of one sample, for example "
                 "jt.Input(shape=(10,))."
             )
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = _lengths(shape)
         super().__init__(dtype=None if dtype is None else as_dtype(dtype), name=name)
         self.batch_shape = (_length(batch_size), *map(_length, shape))
         self.built = True
@@ -103,6 +103,10 @@ def Input(
         (5, 2)
     """
     return InputLayer(shape, batch_size, dtype, name, batch_shape).output
+
+
+def _lengths(shape: Any) -> tuple:
+    return tuple(shape) if isinstance(shape, Iterable) else (shape,)
 
 
 def _length(given: Any) -> int | None:

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from . import configs, initializers, masking, nesting, registry, symbolic
+from .dtypes import as_dtype
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Module, refuse_unknown
 from .recording import execution
@@ -104,6 +105,9 @@ class Layer(Module):
     is_samplewise: bool = True
     """Whether an output is known to stand on one sample, but for `mixes_samples`."""
 
+    takes_one_input: ClassVar[bool] = False
+    """Whether `call` is for one Tensor, so that lists of several are an error."""
+
     counts_builds: ClassVar[bool] = True
     """Whether a call of the class's own `build` makes the layer built."""
 
@@ -130,12 +134,13 @@ class Layer(Module):
         refuse_unknown(type(self), unknown)
         super().__init__(name)
         self.built = False
-        self.dtype = np.dtype(dtype or "float32")
+        self.dtype = as_dtype(dtype or "float32")
         self.activity_regularizer = registry.get("regularizer", activity_regularizer)
-        if isinstance(input_shape, int):
+        if not isinstance(input_shape, Iterable | None):
+            features = input_shape if isinstance(input_shape, int) else 10
             raise ArgumentTypeError(
-                f"`input_shape` must be the shape of one sample, a tuple; got "
-                f"{input_shape}. For {input_shape} features give ({input_shape},)."
+                "`input_shape` must be the shape of one sample, a tuple; got "
+                f"{input_shape!r}. For {features} features give ({features},)."
             )
         self._input_shape = None if input_shape is None else (None, *input_shape)
         self._penalties: dict[int, tuple[Callable, Variable]] = {}
@@ -214,6 +219,8 @@ class Layer(Module):
                     args = (*map(_convert_inputs, args),)
                 except SymbolicInput:
                     return self._call_symbolically(args, options)
+                if self.takes_one_input and not isinstance(args[0], Handle):
+                    raise self._several(args[0])
                 break
         if not self.built:
             self._build_once(args, options)
@@ -246,6 +253,14 @@ class Layer(Module):
         if is_region:
             execution.run(current())
         return outputs
+
+    def _several(self, inputs: Any) -> ArgumentTypeError:
+        return ArgumentTypeError(
+            f"{type(self).__name__}('{self.name}') takes one array; got a "
+            f"{type(inputs).__name__} of {len(inputs)}. Give one of them, or put them "
+            "together first: jt.stack(x) makes a batch of them, jt.concat(x, axis=-1) "
+            "joins their features."
+        )
 
     def _call_symbolically(self, args: tuple, options: dict) -> Any:
         """A step of a model that is put together, with symbolic results."""
@@ -369,7 +384,7 @@ class Layer(Module):
             name: Default "variable".
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        dtype = np.dtype(dtype or self.dtype)
+        dtype = as_dtype(dtype or self.dtype)
         is_float = np.issubdtype(dtype, np.inexact) or dtype.kind == "V"
         draw = initializers.get(
             initializer or ("glorot_uniform" if is_float else "zeros")

@@ -1,6 +1,6 @@
 """Sequential: a model that is a plain list of layers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -59,7 +59,7 @@ class Sequential(Model):
         self._names: set[str] = set()
         self._results: list[Any] = []
         """Symbolic input, and output of each layer, once the input shape is known."""
-        if isinstance(layers, Layer):
+        if not isinstance(layers, Iterable | None):
             raise ArgumentTypeError(
                 f"Sequential takes a list of layers; got {type(layers).__name__}. "
                 "Put them in brackets: Sequential([first, second])."

@@ -22,6 +22,7 @@ class Activation(Layer):
         [0.0, 2.0]
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(self, activation: Any, **options: Any) -> None:

@@ -1,19 +1,11 @@
 """AlphaDropout: dropout that keeps mean and variance of what selu gives."""
 
-import numbers
-from collections.abc import Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
-from ..framework import random, registry
-from ..framework.errors import ArgumentError
-from ..framework.layer import Layer
-from ..framework.recording.execution import call
+from ..framework import registry
 from ..framework.recording.op import Op
-from ..framework.recording.tensor import Tensor, convert
-from .dropout import shape_of_draw
+from .dropout import Dropout
 
 _LOWEST = -1.6732632423543772 * 1.0507009873554805
 """The limit of selu on the left, -alpha * scale (Klambauer et al., 2017, eq. 14)."""
@@ -32,7 +24,7 @@ ALPHA_DROPOUT = Op("alpha_dropout", _alpha_drop)
 
 
 @registry.register("layer", "AlphaDropout")
-class AlphaDropout(Layer):
+class AlphaDropout(Dropout):
     """Inputs become selu's lowest value with probability `rate` while training.
 
     All are then scaled and shifted so that mean 0 and variance 1 stay, which networks
@@ -59,30 +51,4 @@ class AlphaDropout(Layer):
         Klambauer et al., 2017, section 2 (alpha dropout).
     """
 
-    supports_masking = True
-
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        if not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
-            raise ArgumentError(
-                f"`rate` must be a number between 0 and 1; got {rate!r}. It is the "
-                "share of the inputs that is dropped."
-            )
-        self.rate = rate
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self.seed = seed
-        self.generator = None if seed is None else random.Generator(seed)
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """The inputs with some entries at the lowest value, while training."""
-        if not training or self.rate == 0:
-            return inputs
-        shape = shape_of_draw(self.noise_shape, inputs.shape)
-        draw = (self.generator or random).uniform(shape)
-        return call(ALPHA_DROPOUT, (inputs, draw, convert(self.rate)))
+    _op = ALPHA_DROPOUT

@@ -169,6 +169,7 @@ class BatchNormalization(Layer):
         Ioffe and Szegedy, 2015, algorithms 1 and 2.
     """
 
+    takes_one_input = True
     supports_masking = True
     mixes_samples = True
 

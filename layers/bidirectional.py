@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..framework import configs, registry
+from ..framework.checked import one_of
 from ..framework.errors import ArgumentError, ArgumentTypeError
 from ..framework.layer import Layer
 from ..framework.ops.joining import concat
@@ -74,11 +75,7 @@ class Bidirectional(Layer):
         for name, value in (("layer", layer), ("backward_layer", backward_layer)):
             if value is not None or name == "layer":
                 _check_recurrent(name, value)
-        if merge_mode not in _MERGES:
-            raise ArgumentError(
-                "`merge_mode` of Bidirectional must be 'concat', 'sum', 'ave', 'mul' "
-                f"or None; got {merge_mode!r}."
-            )
+        one_of("merge_mode", merge_mode, _MERGES)
         super().__init__(**options)
         self.forward_layer = _made_like(layer, "forward_", layer.go_backwards)
         self.backward_layer = backward_layer or _made_like(

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from ..framework import activations, initializers, registry
+from ..framework.checked import positive
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.neural.convolution_lowering import convolve
@@ -51,6 +52,7 @@ class _Convolution(Layer):
     A level between `Layer` and the layers, since these differ in that number alone.
     """
 
+    takes_one_input = True
     _ndim: int
 
     def __init__(
@@ -74,18 +76,14 @@ class _Convolution(Layer):
         **options: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **options)
-        for name, number in (("filters", filters), ("groups", groups)):
-            if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
-                raise ArgumentError(
-                    f"`{name}` must be a positive integer; got {number!r}."
-                )
+        self.filters = positive(self, "filters", filters)
+        self.groups = positive(self, "groups", groups)
         if filters % groups:
             raise ArgumentError(
                 f"`filters` must be a multiple of `groups`; got {filters} filters in "
                 f"{groups} groups."
             )
         owner = type(self).__name__
-        self.filters = filters
         self.kernel_size = per_axis(self._ndim, kernel_size, "kernel_size", owner)
         self.strides = per_axis(self._ndim, strides, "strides", owner)
         self.dilation_rate = per_axis(self._ndim, dilation_rate, "dilation_rate", owner)
@@ -99,7 +97,6 @@ class _Convolution(Layer):
         )
         self.padding = padding.lower()
         self.data_format = "channels_last" if self._how.is_last else "channels_first"
-        self.groups = groups
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -163,7 +160,6 @@ class _Convolution(Layer):
         """Say what is wrong with inputs that do not fit the kernel.
 
         Raises:
-            ArgumentTypeError: if they are several.
             ShapeError: if they have other axes, or another number of channels.
         """
         axes = space_layout(self._title(), inputs, self._ndim)

@@ -95,7 +95,6 @@ class Convolving(Layer):
         """Refuse inputs that do not fit the kernel.
 
         Raises:
-            ArgumentTypeError: if they are several.
             ShapeError: if they have other axes, or another number of channels.
         """
         axes = space_layout(self._title(), inputs, self._ndim)
@@ -109,15 +108,3 @@ class Convolving(Layer):
 
     def _title(self) -> str:
         return f"{type(self).__name__}('{self.name}')"
-
-
-def check_count(number: Any, argument: str, owner: str) -> None:
-    """Refuse a number of filters or the like that is not positive.
-
-    Raises:
-        ArgumentError: if it is no positive integer.
-    """
-    if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
-        raise ArgumentError(
-            f"`{argument}` of {owner} must be a positive integer; got {number!r}."
-        )

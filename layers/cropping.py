@@ -28,6 +28,7 @@ class _Cropping(Layer):
     A level between `Layer` and the layers, since these differ in that number alone.
     """
 
+    takes_one_input = True
     _ndim: int
 
     def _settle(self, cropping: Any, data_format: str | None) -> None:

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import activations, initializers, registry
-from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..framework.checked import positive
+from ..framework.errors import ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
@@ -62,6 +63,7 @@ class Dense(Layer):
         Glorot and Bengio, 2010, eq. 16 (the initializer).
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(
@@ -79,12 +81,7 @@ class Dense(Layer):
         **options: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **options)
-        if not isinstance(units, int) or isinstance(units, bool) or units <= 0:
-            raise ArgumentError(
-                f"`units` must be a positive integer; got {units!r}. "
-                "It is the size of the output's last axis."
-            )
-        self.units = units
+        self.units = positive(self, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -96,10 +93,6 @@ class Dense(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make `kernel` and `bias` for inputs whose last axis is known."""
-        if isinstance(input_shape, dict) or any(
-            isinstance(axis, list | tuple | dict) for axis in input_shape or ()
-        ):
-            self._check_is_one(input_shape)
         if not input_shape or not isinstance(input_shape[-1], int):
             raise ShapeError(
                 f"Dense('{self.name}') needs inputs whose last axis is known; got "
@@ -134,18 +127,9 @@ class Dense(Layer):
                 outputs = call(product, (inputs, self.kernel))
             else:
                 outputs = call(affine, (inputs, self.kernel, self.bias))
-        except (ShapeError, AttributeError):
-            self._check_is_one(inputs)
+        except ShapeError:
             raise self._misfit(inputs) from None
         return activation(outputs) if ops is None else outputs
-
-    def _check_is_one(self, inputs: Any) -> None:
-        if isinstance(inputs, list | tuple | dict):
-            raise ArgumentTypeError(
-                f"Dense('{self.name}') takes one array; got a {type(inputs).__name__} "
-                f"of {len(inputs)}. Put them together first: jt.stack(x) makes a batch "
-                "of them, jt.concat(x, axis=-1) joins their features."
-            )
 
     def _misfit(self, inputs: Tensor) -> ShapeError:
         features = self.kernel.shape[0]

@@ -5,12 +5,13 @@ from typing import Any
 import jax
 
 from ..framework import initializers, registry
+from ..framework.checked import positive
 from ..framework.neural.convolution import DEPTHWISE
 from ..framework.neural.windows import Windows
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
 from ..framework.recording.tensor import Tensor
-from .convolving import Convolving, check_count
+from .convolving import Convolving
 
 
 def _depthwise(
@@ -78,6 +79,7 @@ class DepthwiseConv2D(Convolving):
         Howard et al., 2017, eq. 3.
     """
 
+    takes_one_input = True
     _ndim = 2
 
     def __init__(
@@ -100,12 +102,11 @@ class DepthwiseConv2D(Convolving):
         **options: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **options)
-        check_count(depth_multiplier, "depth_multiplier", "DepthwiseConv2D")
         self._settle(
             *(kernel_size, strides, padding, data_format, dilation_rate, activation),
             *(use_bias, bias_initializer, bias_regularizer, bias_constraint),
         )
-        self.depth_multiplier = depth_multiplier
+        self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = registry.get("regularizer", depthwise_regularizer)
         self.depthwise_constraint = registry.get("constraint", depthwise_constraint)

@@ -1,6 +1,5 @@
 """Dropout: zeros at random places while training."""
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import random, registry
-from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..framework.checked import share
+from ..framework.errors import ArgumentTypeError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
@@ -48,7 +48,9 @@ class Dropout(Layer):
         Srivastava et al., 2014, section 10 (inverted scaling).
     """
 
+    takes_one_input = True
     supports_masking = True
+    _op = DROPOUT
 
     def __init__(
         self,
@@ -58,12 +60,7 @@ class Dropout(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
-            raise ArgumentError(
-                f"`rate` must be a number between 0 and 1; got {rate!r}. It is the "
-                "share of the inputs that is dropped."
-            )
-        self.rate = rate
+        self.rate = share(self, "rate", rate)
         if not isinstance(noise_shape, list | tuple | None):
             raise ArgumentTypeError(
                 f"`noise_shape` must be a list of lengths; got {noise_shape!r}."
@@ -78,7 +75,7 @@ class Dropout(Layer):
             return inputs
         shape = shape_of_draw(self.noise_shape, inputs.shape)
         draw = (self.generator or random).uniform(shape)
-        return call(DROPOUT, (inputs, draw, convert(self.rate)))
+        return call(self._op, (inputs, draw, convert(self.rate)))
 
 
 def shape_of_draw(noise_shape: Sequence[int | None] | None, shape: tuple) -> tuple:

@@ -30,6 +30,7 @@ class ELU(Layer):
         Clevert et al., 2016, eq. 15.
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(self, alpha: float = 1.0, **options: Any) -> None:

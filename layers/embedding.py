@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..framework import initializers, registry
-from ..framework.errors import ArgumentError, OutOfRangeError
+from ..framework.checked import positive
+from ..framework.errors import OutOfRangeError
 from ..framework.known_data import host_values
 from ..framework.layer import Layer
 from ..framework.ops.indexing import gather
@@ -51,6 +52,8 @@ class Embedding(Layer):
         Keras.
     """
 
+    takes_one_input = True
+
     def __init__(
         self,
         input_dim: int,
@@ -63,14 +66,8 @@ class Embedding(Layer):
     ) -> None:
         weights = options.pop("weights", None)
         super().__init__(**options)
-        for name, size in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
-                raise ArgumentError(
-                    f"`{name}` of Embedding must be a positive integer; got {size!r}. "
-                    "Give the number of rows and their length: Embedding(1000, 64)."
-                )
-        self.input_dim = input_dim
-        self.output_dim = output_dim
+        self.input_dim = positive(self, "input_dim", input_dim)
+        self.output_dim = positive(self, "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = registry.get(
             "regularizer", embeddings_regularizer

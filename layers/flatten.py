@@ -31,6 +31,8 @@ class Flatten(Layer):
         (2, 12)
     """
 
+    takes_one_input = True
+
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)
         if data_format not in (None, "channels_last", "channels_first"):

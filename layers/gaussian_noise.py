@@ -1,12 +1,11 @@
 """GaussianNoise: normal noise on the inputs while training."""
 
-import numbers
 from typing import Any
 
 import jax
 
 from ..framework import random, registry
-from ..framework.errors import ArgumentError
+from ..framework.checked import share
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
@@ -44,16 +43,12 @@ class GaussianNoise(Layer):
         Bishop, 1995, eq. 1 (training with noise).
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
-        if not isinstance(stddev, numbers.Real) or not 0 <= stddev <= 1:
-            raise ArgumentError(
-                f"`stddev` must be a number between 0 and 1; got {stddev!r}. Scale the "
-                "inputs first, for example by Normalization."
-            )
-        self.stddev = stddev
+        self.stddev = share(self, "stddev", stddev)
         self.seed = seed
         self.generator = None if seed is None else random.Generator(seed)
 

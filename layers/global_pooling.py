@@ -43,6 +43,7 @@ class _GlobalPooling(Layer):
     A level between `Layer` and the layers, since these differ in those two alone.
     """
 
+    takes_one_input = True
     _ndim: int
     _op: Op
 
@@ -137,6 +138,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         (2, 3)
     """
 
+    takes_one_input = True
     supports_masking = True
     _ndim, _op = 1, _MEAN
 

@@ -56,7 +56,12 @@ class Lambda(Layer):
         self.function = _found(function)
         self.output_shape = _found(output_shape)
         self.mask = _found(mask)
-        self.arguments = {} if arguments is None else dict(arguments)
+        if not isinstance(arguments, dict | None):
+            raise ArgumentTypeError(
+                "`arguments` of Lambda must be a dictionary of the function's "
+                f"arguments by name; got {arguments!r}."
+            )
+        self.arguments = dict(arguments or {})
         names = _argument_names(self.function)
         self._extras = tuple(name for name in ("mask", "training") if name in names)
         self._settle_masking("mask" in self._extras or mask is not None)

@@ -83,6 +83,7 @@ class LayerNormalization(Layer):
         Ba et al., 2016, eq. 3 and 4.
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(

@@ -31,6 +31,7 @@ class LeakyReLU(Layer):
         Maas et al., 2013, eq. 2.
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..framework import registry
+from ..framework.checked import number
 from ..framework.errors import ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
@@ -48,9 +49,11 @@ class Masking(Layer):
         [[True, False]]
     """
 
+    takes_one_input = True
+
     def __init__(self, mask_value: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.mask_value = mask_value
+        self.mask_value = number(self, "mask_value", mask_value)
 
     def call(self, inputs: Tensor) -> Tensor:
         """The inputs with zeros in the steps that do not count."""

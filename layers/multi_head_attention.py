@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import initializers, random, registry
-from ..framework.checked import integers, is_between
+from ..framework.checked import integers, positive, share
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.masking import as_mask, attach
@@ -223,31 +223,34 @@ class MultiHeadAttention(Layer):
         **options: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **options)
-        _check_sizes(num_heads=num_heads, key_dim=key_dim)
-        _check_sizes(
-            value_dim=1 if value_dim is None else value_dim,
-            sliding_window=1 if sliding_window is None else sliding_window,
+        self.num_heads = positive(self, "num_heads", num_heads)
+        self.key_dim = positive(self, "key_dim", key_dim)
+        self.value_dim = (
+            self.key_dim
+            if value_dim is None
+            else positive(self, "value_dim", value_dim)
         )
-        if not is_between(dropout, 0, 1):
-            raise ArgumentError(
-                f"`dropout` must be a rate between 0 and 1; got {dropout!r}."
-            )
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = value_dim or key_dim
-        self.dropout = dropout
+        self.dropout = share(self, "dropout", dropout)
         self.use_bias = use_bias
         self.output_shape = (
             None
             if output_shape is None
-            else integers(self, "output_shape", output_shape) or None
+            else tuple(
+                positive(self, "output_shape", length)
+                for length in integers(self, "output_shape", output_shape)
+            )
+            or None
         )
         self.attention_axes = (
             None
             if attention_axes is None
             else integers(self, "attention_axes", attention_axes)
         )
-        self.sliding_window = sliding_window
+        self.sliding_window = (
+            None
+            if sliding_window is None
+            else positive(self, "sliding_window", sliding_window)
+        )
         self.flash_attention = flash_attention
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -409,13 +412,4 @@ class MultiHeadAttention(Layer):
                 f"MultiHeadAttention('{self.name}') takes a query, a value and a key "
                 f"of one batch, value and key with as many steps; got shapes "
                 f"{', '.join(str(inputs[name].shape) for name in names)}."
-            )
-
-
-def _check_sizes(**sizes: Any) -> None:
-    for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
-            raise ArgumentError(
-                f"`{name}` of MultiHeadAttention must be a positive integer; "
-                f"got {size!r}."
             )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..framework import configs, registry
+from ..framework.checked import integers
 from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
@@ -69,6 +70,7 @@ class Normalization(Layer):
         float64, whatever the layer's dtype.
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(
@@ -80,7 +82,7 @@ class Normalization(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        axes = () if axis is None else (axis,) if isinstance(axis, int) else axis
+        axes = () if axis is None else integers(self, "axis", axis)
         shapes = [None if part is None else np.shape(part) for part in (mean, variance)]
         if shapes[0] != shapes[1] or len(shapes[0] or ()) > len(axes):
             raise ArgumentError(
@@ -88,7 +90,7 @@ class Normalization(Layer):
                 f"many as there are features along `axis`; got shapes {shapes[0]} and "
                 f"{shapes[1]} for axis {axis}. Leave out both, and call adapt(data)."
             )
-        self.axis = tuple(axes)
+        self.axis = axes
         self.input_mean, self.input_variance = mean, variance
         self.invert = bool(invert)
         self.adapt_mean = self.adapt_variance = self.count = None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..framework import registry
+from ..framework.checked import integers
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.ops import transpose
@@ -30,9 +31,11 @@ class Permute(Layer):
         (2, 4, 3)
     """
 
+    takes_one_input = True
+
     def __init__(self, dims: Sequence[int], **options: Any) -> None:
         super().__init__(**options)
-        self.dims = tuple(dims)
+        self.dims = integers(self, "dims", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ArgumentError(
                 "`dims` of Permute must hold each axis of a sample once, counted from "

@@ -18,6 +18,7 @@ class _Pooling(Layer):
     A level between `Layer` and the layers, since these differ in those two alone.
     """
 
+    takes_one_input = True
     _ndim: int
     _op: Op
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from ..framework import initializers, registry
+from ..framework.checked import integers
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
@@ -51,6 +52,7 @@ class PReLU(Layer):
         He et al., 2015, eq. 1.
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(
@@ -62,8 +64,10 @@ class PReLU(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
-        if any(not isinstance(axis, int) or axis < 1 for axis in axes or ()):
+        axes = (
+            None if shared_axes is None else integers(self, "shared_axes", shared_axes)
+        )
+        if min(axes or (1,)) < 1:
             raise ArgumentError(
                 "`shared_axes` of PReLU must be made of integers from 1 on, since the "
                 f"batch, axis 0, always shares; got {shared_axes!r}."

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import activations, initializers, random, registry
-from ..framework.checked import is_between
+from ..framework.checked import positive, share
 from ..framework.errors import ArgumentError, ShapeError
 from ..framework.layer import Layer
 from ..framework.masking import as_mask
@@ -119,33 +119,20 @@ class Recurrent(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if not isinstance(units, int) or isinstance(units, bool) or units <= 0:
-            raise ArgumentError(
-                f"`units` must be a positive integer; got {units!r}. "
-                "It is the size of the output's last axis."
-            )
-        for name, rate in (
-            ("dropout", dropout),
-            ("recurrent_dropout", recurrent_dropout),
-        ):
-            if not is_between(rate, 0, 1):
-                raise ArgumentError(
-                    f"`{name}` must be a rate between 0 and 1; got {rate!r}."
-                )
-        self.units = units
+        self.units = positive(self, "units", units)
+        self.dropout = share(self, "dropout", dropout)
+        self.recurrent_dropout = share(self, "recurrent_dropout", recurrent_dropout)
         self.activation = activations.get(activation) or activations.linear
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_initializer = initializers.get(bias_initializer or "zeros")
         self.kernel_regularizer = registry.get("regularizer", kernel_regularizer)
         self.recurrent_regularizer = registry.get("regularizer", recurrent_regularizer)
         self.bias_regularizer = registry.get("regularizer", bias_regularizer)
         self.kernel_constraint = registry.get("constraint", kernel_constraint)
         self.recurrent_constraint = registry.get("constraint", recurrent_constraint)
         self.bias_constraint = registry.get("constraint", bias_constraint)
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
         self.seed = seed
         self.return_sequences = return_sequences
         self.return_state = return_state

@@ -35,6 +35,7 @@ class ReLU(Layer):
         Nair and Hinton, 2010, section 2.
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import registry
-from ..framework.errors import ArgumentError, ShapeError
+from ..framework.checked import positive
+from ..framework.errors import ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
@@ -41,14 +42,11 @@ class RepeatVector(Layer):
         (2, 3, 4)
     """
 
+    takes_one_input = True
+
     def __init__(self, n: int, **options: Any) -> None:
         super().__init__(**options)
-        if not isinstance(n, int) or isinstance(n, bool) or n <= 0:
-            raise ArgumentError(
-                f"`n` of RepeatVector must be a positive integer; got {n!r}. It is the "
-                "number of steps."
-            )
-        self.n = n
+        self.n = positive(self, "n", n)
 
     def call(self, inputs: Tensor) -> Tensor:
         """The inputs n times."""

@@ -47,6 +47,7 @@ class Rescaling(Layer):
         [0.0, 1.0]
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **options: Any) -> None:

@@ -35,6 +35,8 @@ class Reshape(Layer):
         (2, 3, 4)
     """
 
+    takes_one_input = True
+
     def __init__(self, target_shape: int | Sequence[int], **options: Any) -> None:
         super().__init__(**options)
         shape: Any = target_shape

@@ -5,12 +5,13 @@ from typing import Any
 import jax
 
 from ..framework import initializers, registry
+from ..framework.checked import positive
 from ..framework.neural.convolution import SEPARABLE
 from ..framework.neural.windows import Windows
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
 from ..framework.recording.tensor import Tensor
-from .convolving import Convolving, check_count
+from .convolving import Convolving
 
 
 def _separable(
@@ -77,6 +78,7 @@ class SeparableConv2D(Convolving):
         Chollet, 2017, section 1.2.
     """
 
+    takes_one_input = True
     _ndim = 2
 
     def __init__(
@@ -103,14 +105,12 @@ class SeparableConv2D(Convolving):
         **options: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **options)
-        check_count(filters, "filters", "SeparableConv2D")
-        check_count(depth_multiplier, "depth_multiplier", "SeparableConv2D")
         self._settle(
             *(kernel_size, strides, padding, data_format, dilation_rate, activation),
             *(use_bias, bias_initializer, bias_regularizer, bias_constraint),
         )
-        self.filters = filters
-        self.depth_multiplier = depth_multiplier
+        self.filters = positive(self, "filters", filters)
+        self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = registry.get("regularizer", depthwise_regularizer)

@@ -54,6 +54,7 @@ class Softmax(Layer):
         [[1.0, 0.0]]
     """
 
+    takes_one_input = True
     supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **options: Any) -> None:

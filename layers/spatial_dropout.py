@@ -1,10 +1,9 @@
 """SpatialDropout1D and SpatialDropout2D: whole channels at 0 while training."""
 
-import numbers
 from typing import Any
 
 from ..framework import random, registry
-from ..framework.errors import ArgumentError
+from ..framework.checked import share
 from ..framework.layer import Layer
 from ..framework.neural.windows import layer_windows, space_layout
 from ..framework.recording.execution import call
@@ -18,19 +17,15 @@ class _SpatialDropout(Layer):
     A level between `Layer` and the layers, since these differ in that number alone.
     """
 
+    takes_one_input = True
     supports_masking = True
     _ndim: int
 
     def _settle(self, rate: float, data_format: str | None, seed: int | None) -> None:
         """Take in the arguments; the layers do not share all of them."""
-        if not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
-            raise ArgumentError(
-                f"`rate` must be a number between 0 and 1; got {rate!r}. It is the "
-                "share of the channels that is dropped."
-            )
         ones = (1,) * self._ndim
         self._how = layer_windows(ones, ones, "valid", data_format, ones, "")
-        self.rate = rate
+        self.rate = share(self, "rate", rate)
         self.seed = seed
         self.generator = None if seed is None else random.Generator(seed)
 

@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import initializers, registry
+from ..framework.checked import positive
 from ..framework.errors import ArgumentError
 from ..framework.neural.transposed_convolution import TRANSPOSED
 from ..framework.neural.windows import Windows
 from ..framework.recording.execution import call
 from ..framework.recording.op import Op
 from ..framework.recording.tensor import Tensor
-from .convolving import Convolving, check_count
+from .convolving import Convolving
 
 
 def _transposed(
@@ -38,6 +39,8 @@ class _TransposedConvolution(Convolving):
     A level between `Convolving` and the layers, which differ in that number alone.
     """
 
+    takes_one_input = True
+
     def __init__(
         self,
         filters: int,
@@ -59,12 +62,11 @@ class _TransposedConvolution(Convolving):
         **options: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **options)
-        check_count(filters, "filters", type(self).__name__)
         self._settle(
             *(kernel_size, strides, padding, data_format, dilation_rate, activation),
             *(use_bias, bias_initializer, bias_regularizer, bias_constraint),
         )
-        self.filters = filters
+        self.filters = positive(self, "filters", filters)
         self.output_padding = self._checked(output_padding)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = registry.get("regularizer", kernel_regularizer)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ..framework import registry
-from ..framework.errors import ArgumentError
+from ..framework.checked import one_of, text
 from ..framework.layer import Layer
 from ..framework.neural.windows import layer_windows, per_axis, space_layout
 from ..framework.recording.execution import call
@@ -51,6 +51,8 @@ class UpSampling1D(Layer):
         [1.0, 1.0, 2.0, 2.0]
     """
 
+    takes_one_input = True
+
     def __init__(self, size: int = 2, **options: Any) -> None:
         super().__init__(**options)
         (self.size,) = per_axis(1, size, "size", "UpSampling1D")
@@ -90,6 +92,8 @@ class UpSampling2D(Layer):
         [1.0, 1.5, 2.5, 3.0]
     """
 
+    takes_one_input = True
+
     def __init__(
         self,
         size: Any = (2, 2),
@@ -98,14 +102,8 @@ class UpSampling2D(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        word = (
-            interpolation.lower() if isinstance(interpolation, str) else interpolation
-        )
-        if word not in _OPS:
-            raise ArgumentError(
-                "`interpolation` of UpSampling2D must be 'nearest' or 'bilinear'; got "
-                f"{interpolation!r}."
-            )
+        word = text(self, "interpolation", interpolation).lower()
+        one_of("interpolation", word, _OPS)
         self.size = per_axis(2, size, "size", "UpSampling2D")
         how = layer_windows(self.size, (1, 1), "valid", data_format, (1, 1), "")
         self.data_format = "channels_last" if how.is_last else "channels_first"

@@ -27,6 +27,7 @@ class _ZeroPadding(Layer):
     A level between `Layer` and the layers, since these differ in that number alone.
     """
 
+    takes_one_input = True
     _ndim: int
 
     def __init__(self, padding: Any, data_format: str | None, **options: Any) -> None:

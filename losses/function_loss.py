@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..framework import registry
+from ..framework.errors import ArgumentTypeError
 from ..framework.recording.tensor import Tensor, TensorLike
 from .loss import Loss
 
@@ -33,6 +34,11 @@ class FunctionLoss(Loss):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        if not callable(fn):
+            raise ArgumentTypeError(
+                "`fn` of FunctionLoss must be a function of targets and predictions; "
+                f"got {fn!r}."
+            )
         super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
         self.fn = fn
         self._fn_kwargs = kwargs

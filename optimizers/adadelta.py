@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 import jax.numpy as jnp
 import optax
 
+from ..framework.checked import number
 from ..framework.registry import register_class
 from .bounds import bounded, check_share, quotient
 from .optimizer import Optimizer
@@ -47,7 +48,8 @@ class Adadelta(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **options)
         check_share("rho", rho)
-        self.rho, self.epsilon = rho, epsilon
+        self.rho = rho
+        self.epsilon = number(self, "epsilon", epsilon)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable."""

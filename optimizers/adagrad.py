@@ -5,7 +5,7 @@ from typing import Any, cast
 import jax.numpy as jnp
 import optax
 
-from ..framework.checked import is_between
+from ..framework.checked import is_between, number
 from ..framework.errors import ArgumentError
 from ..framework.registry import register_class
 from .bounds import bounded, quotient
@@ -45,7 +45,7 @@ class Adagrad(Optimizer):
                 f"{initial_accumulator_value!r}. Keras's default is 0.1."
             )
         self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
+        self.epsilon = number(self, "epsilon", epsilon)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 import jax.numpy as jnp
 import optax
 
+from ..framework.checked import number
 from ..framework.registry import register_class
 from .bounds import bounded, check_share, quotient
 from .optimizer import Optimizer
@@ -52,7 +53,8 @@ class Adam(Optimizer):
         check_share("beta_1", beta_1)
         check_share("beta_2", beta_2)
         self.beta_1, self.beta_2 = beta_1, beta_2
-        self.epsilon, self.amsgrad = epsilon, amsgrad
+        self.epsilon = number(self, "epsilon", epsilon)
+        self.amsgrad = amsgrad
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 import jax.numpy as jnp
 import optax
 
+from ..framework.checked import number
 from ..framework.registry import register_class
 from .bounds import check_share, quotient
 from .optimizer import Optimizer
@@ -47,7 +48,8 @@ class Adamax(Optimizer):
         super().__init__(learning_rate, **options)
         check_share("beta_1", beta_1)
         check_share("beta_2", beta_2)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.epsilon = number(self, "epsilon", epsilon)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ..framework.checked import number
 from ..framework.registry import register_class
 from .bounds import bounded, check_share, quotient
 from .optimizer import Optimizer
@@ -56,7 +57,8 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, **options)
         check_share("beta_1", beta_1)
         check_share("beta_2", beta_2)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.epsilon = number(self, "epsilon", epsilon)
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 import jax.numpy as jnp
 import optax
 
-from ..framework.checked import is_between
+from ..framework.checked import is_between, number
 from ..framework.errors import ArgumentError
 from ..framework.registry import register_class
 from .bounds import bounded, check_share, quotient
@@ -59,7 +59,8 @@ class RMSprop(Optimizer):
         if not is_between(momentum, 0, 1):
             raise ArgumentError(f"`momentum` must be in [0, 1]; got {momentum!r}.")
         self.rho, self.momentum = rho, momentum
-        self.epsilon, self.centered = epsilon, centered
+        self.epsilon = number(self, "epsilon", epsilon)
+        self.centered = centered
 
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable."""

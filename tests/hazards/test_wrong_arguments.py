@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
+from tests.contracts import ROWS as CONTRACTS
 from tests.framework.training.metrics.metric_rows import ROWS as METRICS
 
 WRONG = {
@@ -148,11 +149,16 @@ def test_a_batch_larger_than_the_data_is_not_filled_up(model):
 NUMBERS = {
     "BatchNormalization": ("momentum", "epsilon", "axis"),
     "Concatenate": ("axis",),
+    "Conv2D": ("filters", "groups", "kernel_size", "strides", "dilation_rate"),
+    "Dense": ("units",),
     "Dropout": ("rate", "noise_shape"),
+    "Embedding": ("input_dim", "output_dim"),
+    "GRU": ("units", "dropout", "recurrent_dropout"),
+    "GaussianNoise": ("stddev",),
     "LayerNormalization": ("epsilon",),
     "Adadelta": ("rho",),
     "Adagrad": ("initial_accumulator_value",),
-    "Adam": ("beta_1", "beta_2"),
+    "Adam": ("beta_1", "beta_2", "epsilon"),
     "Lion": ("beta_1", "beta_2"),
     "RMSprop": ("rho", "momentum"),
     "SGD": ("momentum",),
@@ -162,6 +168,14 @@ NUMBERS = {
     "Huber": ("delta",),
 }
 """Arguments that are numbers or words, by the class."""
+NEEDED_NUMBERS = {
+    "Conv2D": {"filters": 2, "kernel_size": 1},
+    "Dense": {"units": 2},
+    "Dropout": {"rate": 0.5},
+    "Embedding": {"input_dim": 2, "output_dim": 2},
+    "GRU": {"units": 2},
+    "GaussianNoise": {"stddev": 0.5},
+}
 NO_NUMBERS = [{"a": 1}, {1, 2}, object(), len]
 
 
@@ -172,9 +186,21 @@ def test_g18_numbers_of_layers_losses_and_optimizers(name):
     for argument in NUMBERS[name]:
         for value in NO_NUMBERS:
             with pytest.raises((TypeError, ValueError), match=f"`{argument}`") as found:
-                cls(
-                    **{"rate": 0.5, argument: value}
-                    if name == "Dropout"
-                    else {argument: value}
-                )
+                cls(**{**NEEDED_NUMBERS.get(name, {}), argument: value})
             assert isinstance(found.value, jt.errors.JaxtapeError), value
+
+
+SINGLE = {
+    row.cls.__name__: row
+    for row in CONTRACTS
+    if row.kind == "layer" and row.cls.takes_one_input
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_layers_of_one_input_say_so(name):
+    row = SINGLE[name]
+    x = jt.constant(row.arrays()[0])
+    for several in ([x, x], {"a": x}, []):
+        with pytest.raises(TypeError, match=f"{name}.* takes one array; got a (li|di)"):
+            row.make()(several)

@@ -104,8 +104,8 @@ def test_an_unknown_batch_keeps_its_symbol():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 3), "`filters` must be a positive integer; got 0"),
-        ((True, 3), "`filters` must be a positive integer; got True"),
+        ((0, 3), "`filters` of Conv2D must be a positive integer; got 0"),
+        ((True, 3), "`filters` of Conv2D must be a positive integer; got True"),
         ((2, 0), "`kernel_size` of Conv2D .*; got 0"),
         ((2, (3, 3, 3)), r"`kernel_size` of Conv2D .*; got \(3, 3, 3\)"),
         ((2, 3, 1.5), "`strides` of Conv2D .*; got 1.5"),
@@ -113,7 +113,7 @@ def test_an_unknown_batch_keeps_its_symbol():
         ((2, 3, 1, 1), "`padding` of Conv2D must be .*; got 1"),
         ((2, 3, 1, "valid", "NHWC"), "`data_format` must be .*; got 'NHWC'"),
         ((2, 3, 1, "valid", None, -1), "`dilation_rate` of Conv2D .*; got -1"),
-        ((2, 3, 1, "valid", None, 1, 0), "`groups` must be .*; got 0"),
+        ((2, 3, 1, "valid", None, 1, 0), "`groups` of Conv2D must be .*; got 0"),
         ((3, 3, 1, "valid", None, 1, 2), "got 3 filters in 2 groups"),
     ],
 )
@@ -147,5 +147,5 @@ def test_several_inputs_are_refused():
     layer = jt.layers.Conv2D(4, 3)
     images = jt.ones((1, 4, 4, 1))
     layer(images)
-    with pytest.raises(ArgumentTypeError, match="takes one array; got list"):
+    with pytest.raises(ArgumentTypeError, match="takes one array; got a list"):
         layer([images, images])

@@ -49,5 +49,5 @@ def test_an_input_with_other_axes_is_refused():
 
 def test_several_inputs_are_refused():
     steps = jt.ones((1, 4, 2))
-    with pytest.raises(ArgumentTypeError, match="takes one array; got list"):
+    with pytest.raises(ArgumentTypeError, match="takes one array; got a list"):
         jt.layers.GlobalMaxPooling1D()([steps, steps])

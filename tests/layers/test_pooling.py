@@ -75,5 +75,5 @@ def test_inputs_that_do_not_fit(shape, message):
 
 def test_several_inputs_are_refused():
     images = jt.ones((1, 4, 4, 1))
-    with pytest.raises(ArgumentTypeError, match="takes one array; got list"):
+    with pytest.raises(ArgumentTypeError, match="takes one array; got a list"):
         jt.layers.MaxPooling2D()([images, images])

@@ -172,7 +172,7 @@ def test_units_must_be_a_positive_integer(kind, units):
 @KINDS
 @pytest.mark.parametrize("name", ["dropout", "recurrent_dropout"])
 def test_rates_are_shares(kind, name):
-    with pytest.raises(ValueError, match=f"`{name}` must be .* got 1.5"):
+    with pytest.raises(ValueError, match=f"`{name}` of .* must be .* got 1.5"):
         kind(2, **{name: 1.5})
 
 

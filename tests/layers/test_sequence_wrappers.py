@@ -38,7 +38,7 @@ def test_a_simple_recurrence_has_no_gates_in_its_config():
     assert SimpleRNN.from_config(config).get_config() == config
     with pytest.raises(TypeError, match="no argument `recurrent_activation`"):
         SimpleRNN(2, recurrent_activation="relu")
-    with pytest.raises(ValueError, match=r"`units` must be .*; got 0"):
+    with pytest.raises(ValueError, match=r"`units` of SimpleRNN must be .*; got 0"):
         SimpleRNN(0)
 
 

@@ -461,7 +461,7 @@ def replace(value, *path):
         (replace([], "model", "config", "layers"), "not in Sequential .*: weights/"),
         (
             replace({"class_name": "Dense", "config": {"units": "x"}}, "model"),
-            "`units` must be a positive integer; got 'x'",
+            "`units` of Dense must be a positive integer; got 'x'",
         ),
     ],
 )
