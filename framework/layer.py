@@ -108,6 +108,9 @@ class Layer(Module):
     takes_one_input: ClassVar[bool] = False
     """Whether `call` is for one Tensor, so that lists of several are an error."""
 
+    checks_data: ClassVar[bool] = False
+    """Whether the layer looks at inputs that are on the host, before anything runs."""
+
     counts_builds: ClassVar[bool] = True
     """Whether a call of the class's own `build` makes the layer built."""
 

@@ -53,6 +53,7 @@ class Embedding(Layer):
     """
 
     takes_one_input = True
+    checks_data = True
 
     def __init__(
         self,

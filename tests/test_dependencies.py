@@ -96,6 +96,7 @@ ORDER = {
         ("outputs", "programs"),
         ("objective", "measures"),
         ("compiled", "padding", "feeds", "position"),
+        ("dry_run",),
         ("running", "predicting", "compiled_calls"),
         ("fitting",),
         ("trainer",),

@@ -1,13 +1,12 @@
 """Compiled: what `compile` was given, and the programs that were made of it."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 
-from ..recording.body import is_handle, traced
-from ..recording.signature import TensorType
+from ..recording.body import is_handle
 from ..recording.site import user_level
 from ..recording.tensor import convert
 from ..tape import GradientTape
@@ -156,13 +155,3 @@ def _loss_of(model: Any, arguments: tuple, counted: Any) -> Any:
         compiled.counted = None
     compiled.loss_tracker.update_state(loss, sample_weight=number_of(y_pred, counted))
     return loss
-
-
-def output_types(
-    function: Callable[[Any], Any], kinds: Sequence[TensorType], tree: Any
-) -> Any:
-    """Shapes and dtypes of what a function of a batch returns, computing nothing."""
-    computation, out = traced(
-        "fit", lambda *given: function(jax.tree.unflatten(tree, given)), kinds
-    )
-    return jax.tree.unflatten(out, [kind.as_jax() for kind in computation.types])

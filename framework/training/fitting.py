@@ -110,6 +110,7 @@ class Fitting:
         run = Run(model, "train", self._source, callbacks, position)
         judged = None
         if self._validation is not None:
+            model._check_data("test", self._validation.arrays)
             judged = Run(model, "test", self._validation, callbacks)
         callbacks.on_train_begin()
         callbacks.on_resume(position)
@@ -157,6 +158,7 @@ def evaluate_once(
     with contextlib.closing(source):
         steps = source.num_batches
         callbacks = listed(callbacks, model, verbose, is_training=False, steps=steps)
+        model._check_data("test", source.arrays)
         run = Run(model, "test", source, callbacks)
         return evaluate(run, callbacks)
 

@@ -36,6 +36,7 @@ def predict(
         callbacks: A `CallbackList`.
     """
     source = _source(x, batch_size, steps)
+    model._check_data("predict", source.arrays)
     callbacks.params["steps"] = source.num_batches
     callbacks.on_predict_begin()
     waiting: collections.deque[tuple[Any, int]] = collections.deque()

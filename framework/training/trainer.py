@@ -6,15 +6,14 @@ from typing import Any
 
 import jax
 
-from .. import nesting, registry
+from .. import registry
 from ..errors import ArgumentError, ArgumentTypeError, NotBuiltError
-from ..known_data import standing_for
-from ..recording.body import is_handle
 from ..recording.signature import tensor_type
 from . import fitting, predicting
-from .compiled import Compiled, judge, learn, output_types, predict
+from .compiled import Compiled, judge, learn, predict
 from .compiled_calls import CompiledLoss, CompiledMetrics
 from .data import split_validation, unpack_x_y_sample_weight
+from .dry_run import check_data, output_types, prediction_types
 from .fitting import Data, Fitting, listed
 
 
@@ -513,25 +512,23 @@ class Trainer:
         """
         model: Any = self
         x, y, _ = unpack_x_y_sample_weight(jax.tree.unflatten(tree, kinds))
-        leaves, tree_of_x = nesting.flatten(x)
-        kinds_of_x = [tensor_type(leaf.shape, leaf.dtype) for leaf in leaves]
-        known = jax.tree.leaves(arrays[0]) if arrays else [None] * len(leaves)
-
-        def act(x: Any) -> Any:
-            with standing_for(jax.tree.leaves(x, is_leaf=is_handle), known):
-                return predict(self, x, training=True)
-
         if type(self).train_step is not Trainer.train_step:
             with contextlib.suppress(Exception):  # the step may not call it so
-                y_pred = output_types(act, kinds_of_x, tree_of_x)
+                y_pred = prediction_types(self, x, arrays)
                 self._require_compiled("fit").measures.build(y, y_pred)
             return
         compiled = self._require_compiled("fit")
-        y_pred = output_types(act, kinds_of_x, tree_of_x)
+        y_pred = prediction_types(self, x, arrays)
         model.optimizer.build(model.trainable_variables)
         compiled.measures.build(y, y_pred)
         if arrays and len(arrays) > 1 and compiled.objective is not None:
             compiled.objective.check_labels(arrays[1], y_pred)
+
+    def _check_data(self, mode: str, arrays: Any) -> None:
+        """Let layers look at all inputs, unless a step of one's own may change them."""
+        step = f"{mode}_step"
+        if getattr(type(self), step) is getattr(Trainer, step):
+            check_data(self, arrays)
 
     def _prepare_own_step(self, kinds: Sequence[Any], tree: Any) -> None:
         """Make what a `train_step` of one's own makes when it is first called.

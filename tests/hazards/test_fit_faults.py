@@ -304,3 +304,14 @@ def test_f11n_a_number_outside_the_table_is_told_before_anything_runs(make, wron
         network.fit(given(ids), np.ones((8, 1)), batch_size=4, verbose=0)
     for now, then in zip(network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
+    for call in (
+        lambda: network.evaluate(given(ids), np.ones((8, 1)), verbose=0),
+        lambda: network.predict(given(ids), verbose=0),
+        lambda: network.fit(
+            *(given(ids[:6]), np.ones((6, 1))),
+            validation_data=(given(ids), np.ones((8, 1))),
+            verbose=0,
+        ),
+    ):
+        with pytest.raises(IndexError, match=rf"10 rows, from 0 to 9; got {wrong}\."):
+            call()
