@@ -14,7 +14,7 @@ from tqdm import trange
 
 import jaxtape as jt
 
-EPOCHS = 60
+EPOCHS = 60  # the gain at 0.2: 57 points after 15, 61 after 30, no more after 120
 BATCH = 64
 TRAINED_ON = 0.2  # epsilon of the attacks in training
 EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
@@ -67,7 +67,7 @@ def train_step(model, optimizer, images, labels, epsilon: float) -> jt.Tensor:
 
 
 def attack(model, images, labels, epsilon: float) -> jt.Tensor:
-    """Each pixel moved by epsilon to where the loss grows (fast gradient sign)."""
+    """Fast gradient sign: one step; the ten of fgsm.py fool both networks more."""
     images = jt.constant(images)
     with jt.GradientTape() as tape:
         tape.watch(images)

