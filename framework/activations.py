@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from . import math, registry
 from .errors import ArgumentError
 from .neural import activations as neural
+from .ops.conversion import beside
 from .recording.execution import call
 from .recording.op import Op
-from .recording.tensor import Tensor, TensorLike, convert, partner
+from .recording.tensor import Tensor, TensorLike, convert
 
 
 def _relu6(x: jax.Array) -> jax.Array:
@@ -112,18 +113,20 @@ def relu(
         if max_value == 6:  # at 6 its derivative is 0, not 1
             if not negative_slope:
                 return relu6(x)
-            return call(_SLOPED_RELU6, (x, partner(x, negative_slope)))
+            return call(_SLOPED_RELU6, (x, beside(x, negative_slope, "negative_slope")))
     numbers = [negative_slope, threshold]
     if max_value is not None:
         numbers.append(max_value)
-    return call(_GENERAL_RELU, (x, *[partner(x, number) for number in numbers]))
+    return call(
+        _GENERAL_RELU, (x, *[beside(x, number, "a number") for number in numbers])
+    )
 
 
 def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
     """`x` where positive, `negative_slope * x` elsewhere (Keras's default slope)."""
     if x.__class__ is not Tensor:
         x = convert(x, name="x")
-    return call(_LEAKY_RELU, (x, partner(x, negative_slope)))
+    return call(_LEAKY_RELU, (x, beside(x, negative_slope, "negative_slope")))
 
 
 def relu6(x: TensorLike) -> Tensor:
@@ -167,7 +170,7 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
         x = convert(x, name="x")
     if alpha == 1:
         return call(_ELU, (x,))
-    return call(_ELU, (x, partner(x, alpha)))
+    return call(_ELU, (x, beside(x, alpha, "alpha")))
 
 
 def selu(x: TensorLike) -> Tensor:

@@ -54,7 +54,7 @@ NOT_OPS = {
     **dict.fromkeys(("Any", "ArgumentError", "Callable"), _INSIDE),
     **dict.fromkeys(("Op", "TensorLike"), _INSIDE),
     **dict.fromkeys(("binary", "call", "convert"), _INSIDE),
-    **dict.fromkeys(("of_two", "partner", "stepwise", "unary"), _INSIDE),
+    **dict.fromkeys(("of_two", "beside", "stepwise", "unary"), _INSIDE),
     **dict.fromkeys(("as_dtype", "device", "op", "pad_batch", "sync"), _TOOLS),
     **dict.fromkeys(("print", "show_under", "show_versions"), _TOOLS),
     **dict.fromkeys(("deserialize", "get", "serialize"), _TOOLS),

@@ -1,5 +1,6 @@
 """What convolution and pooling have in common: strides, padding, where channels are."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -201,9 +202,9 @@ def _is_last(ndim: int, data_format: str | None) -> bool:
     if data_format is None:
         return True
     known = _FORMATS[ndim]
-    if data_format in known:
+    if isinstance(data_format, str) and data_format in known:
         return data_format == known[0]
-    if data_format in _OTHERS:
+    if isinstance(data_format, str) and data_format in _OTHERS:
         return not _OTHERS[data_format]
     raise ArgumentError(
         f"`data_format` must be {known[0]!r} or {known[1]!r}; got {data_format!r}."
@@ -238,7 +239,7 @@ def _padding(ndim: int, padding: Any, is_last: bool, name: str) -> Any:
         word = padding.upper()
         if word in ("VALID", "SAME"):
             return word
-    else:
+    elif isinstance(padding, Iterable):
         pairs = tuple(sizes(pair, "padding") for pair in padding)
         if len(pairs) == ndim + 2:
             pairs = pairs[1:-1] if is_last else pairs[2:]

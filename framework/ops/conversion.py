@@ -1,7 +1,7 @@
 """From the user's values to Tensors, and what arguments of ops are made of."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -221,6 +221,10 @@ def tensors(values: Any, name: str) -> Any:
             return values
     if isinstance(values, Handle | np.ndarray):
         values = list(convert(values, name=name))
+    if not isinstance(values, Iterable):
+        raise ArgumentTypeError(
+            f"`{name}` must be a list of Tensors; got {values!r}. Put it in brackets."
+        )
     return [v if v.__class__ is Tensor else convert(v, name=name) for v in values]
 
 

@@ -1,5 +1,6 @@
 """New Tensors of a shape: zeros, ones, ranges, identity matrices, one-hot vectors."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.export import is_symbolic_dim
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..recording.checking import outside
 from ..recording.execution import call
 from ..recording.op import Op
@@ -153,7 +154,8 @@ def range(
     """
     if limit is None:
         start, limit = 0, start
-    first, last, step = map(_host_number, (start, limit, delta))
+    numbers = (("start", start), ("limit", limit), ("delta", delta))
+    first, last, step = (_host_number(name, number) for name, number in numbers)
     if step == 0 or (last - first) * step < 0:
         raise ArgumentError(
             f"range() cannot go from {first} to {last} in steps of {step}. "
@@ -171,12 +173,12 @@ def range(
     return from_array((start + np.arange(size) * step).astype(dtype))
 
 
-def _host_number(value: Any) -> Any:
-    return (
-        value.item()
-        if isinstance(value, ArrayLike | np.generic | np.ndarray)
-        else value
-    )
+def _host_number(name: str, value: Any) -> Any:
+    if isinstance(value, ArrayLike | np.generic | np.ndarray):
+        return value.item()
+    if isinstance(value, int | float) and math.isfinite(value):
+        return value
+    raise ArgumentTypeError(f"`{name}` must be a finite number; got {value!r}.")
 
 
 def linspace(

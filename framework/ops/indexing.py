@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..checked import integer, optional_integer
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
 from ..recording.checking import outside
 from ..recording.execution import call
@@ -114,6 +115,8 @@ def gather(
     """
     x = params if params.__class__ is Tensor else convert(params, name="params")
     place = batch_dims if axis is None else axis
+    if place.__class__ is not int:
+        place = integer(None, "axis", place)
     place = place + x.ndim if place < 0 else place
     at = indices_of(indices, "indices")
     if 0 <= place < x.ndim:
@@ -209,6 +212,11 @@ def strided_slice(
     """
     starts, stops = sizes(begin, "begin"), sizes(end, "end")
     steps = (1,) * len(starts) if strides is None else sizes(strides, "strides")
+    if not len(starts) == len(stops) == len(steps):
+        raise ArgumentError(
+            "`begin`, `end` and `strides` must have one entry for each axis alike; got "
+            f"{len(starts)}, {len(stops)} and {len(steps)}."
+        )
     index: list[Any] = []
     for place, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
         bit = 1 << place
@@ -283,7 +291,8 @@ def reverse_sequence(
         OutOfRangeError: for a length beyond the axis, where lengths are host data.
     """
     x = convert(input, name="input")
-    row = (batch_axis or 0) % max(x.ndim, 1)
+    row = integer(None, "batch_axis", batch_axis or 0) % max(x.ndim, 1)
+    seq_axis = optional_integer(None, "seq_axis", seq_axis)
     if seq_axis is None or seq_axis % max(x.ndim, 1) == row:
         raise ArgumentError(
             f"reverse_sequence() needs a `seq_axis` other than `batch_axis` {row}; got "

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ..checked import integer
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
@@ -35,7 +36,7 @@ def boolean_mask(
         OutOfRangeError: if the shape of the mask is not that of these axes.
     """
     x = convert(tensor, name="tensor")
-    place = axis or 0
+    place = integer(None, "axis", axis or 0)
     before = (builtins.slice(None),) * (place % x.ndim if place < 0 else place)
     return x[(*before, convert(mask, "bool", "mask"))]
 

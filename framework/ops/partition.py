@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from ..checked import integer
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..recording.execution import call
 from ..recording.tensor import Tensor, TensorLike, convert, from_array
-from .conversion import sizes
 from .indexing import GATHER, indices_of
 from .joining import concat
 from .shaping import reshape
@@ -30,7 +30,7 @@ def dynamic_partition(
         OutOfRangeError: for a number of no Tensor.
     """
     x, numbers = convert(data, name="data"), indices_of(partitions, "partitions")
-    (count,) = sizes(num_partitions, "num_partitions")
+    count = integer(None, "num_partitions", num_partitions)
     if x.shape[: numbers.ndim] != numbers.shape:
         raise ShapeError(
             f"dynamic_partition() got partitions of shape {numbers.shape} for data of "

@@ -102,7 +102,12 @@ def _reducer(op: Op, name: str) -> Callable:
 def reduce_with(op: Op, x: Handle, axis: Any, keepdims: bool) -> "Tensor":
     """Call a reduction; `axis` is one axis, several or `None` for all."""
     if axis is not None and not isinstance(axis, int):
-        axis = tuple(map(operator.index, np.atleast_1d(np.asarray(axis))))
+        try:
+            axis = tuple(map(operator.index, np.atleast_1d(np.asarray(axis))))
+        except (TypeError, ValueError):
+            raise ArgumentTypeError(
+                f"`axis` must be an integer, several in a tuple, or None; got {axis!r}."
+            ) from None
     options = {"axis": axis, "keepdims": bool(keepdims)}
     return call(op, (x,), options, (freeze(axis), bool(keepdims)))
 

@@ -269,5 +269,6 @@ def test_f22n_rows_of_a_vectorized_map_have_draws_of_their_own():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.5, math.nan, math.inf, "half", None])
 def test_f22n_a_rate_outside_of_0_to_1_is_refused(rate):
-    with pytest.raises(ValueError, match=rf"`rate` of Dropout .* from 0 to 1; got {rate!r}"):
+    message = rf"`rate` of Dropout .* from 0 to 1; got {rate!r}"
+    with pytest.raises(ValueError, match=message):
         jt.layers.Dropout(rate)
