@@ -230,6 +230,6 @@ def reduce_euclidean_norm(
     name: str | None = None,
 ) -> Tensor:
     """The root of the sum of squares over `axis`, its gradient 0 at 0."""
-    if axis is None or isinstance(axis, int) or len(axis) == 1:
+    if not isinstance(axis, list | tuple) or len(axis) == 1:
         return norm(input_tensor, "euclidean", axis, keepdims)
     return sqrt(reduce_sum(square(input_tensor), axis, keepdims))

@@ -241,7 +241,7 @@ def bias_add(
         ShapeError: if there is not one number for each channel.
     """
     given = convert(value, name="value")
-    if data_format is not None and not data_format.startswith("N"):
+    if data_format is not None and not str(data_format).startswith("N"):
         raise ArgumentError(
             f"`data_format` must be like 'NHWC' or 'NCHW'; got {data_format!r}."
         )
@@ -311,7 +311,7 @@ def compute_average_loss(
         )
     weighted = losses if sample_weight is None else _weighted(losses, sample_weight)
     size = losses.shape[0] if global_batch_size is None else global_batch_size
-    return weighted.sum() / size
+    return weighted.sum() / convert(size, weighted.dtype, "global_batch_size")
 
 
 def _weighted(losses: Any, weights: TensorLike) -> Any:

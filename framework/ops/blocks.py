@@ -10,7 +10,7 @@ from ..errors import ArgumentError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import sizes
+from .conversion import one_integer, several, sizes
 
 
 def _space_to_depth(x: jax.Array, *, block: int, is_last: bool) -> jax.Array:
@@ -128,7 +128,7 @@ def _rearranged(op: Op, input: TensorLike, block_size: int, data_format: str) ->
         raise ArgumentError(
             f"`data_format` must be 'NHWC' or 'NCHW'; got {data_format!r}."
         )
-    (block,) = sizes(block_size, "block_size")
+    block = one_integer(block_size, "block_size")
     options = {"block": block, "is_last": data_format == "NHWC"}
     return call(op, (convert(input, name="input"),), options, tuple(options.values()))
 
@@ -172,6 +172,6 @@ def batch_to_space(
 
 def _batched(op: Op, input: TensorLike, block_shape: Any, margins: Any) -> Tensor:
     block = sizes(block_shape, "block_shape")
-    widths = tuple(sizes(width, "paddings") for width in margins)
+    widths = tuple(sizes(width, "paddings") for width in several(margins, "paddings"))
     x = convert(input, name="input")
     return call(op, (x,), {"block": block, "widths": widths}, (block, widths))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import beside, limit_of, sizes, tensors
+from .conversion import beside, limit_of, several, sizes, tensors
 from .norms import scales_of, square_sum, total_of, wide
 from .reductions import safe_sqrt
 
@@ -141,7 +141,7 @@ def clip_by_global_norm(
     Returns:
         The clipped Tensors, and the norm before. Both are NaN if a value is.
     """
-    given = list(t_list)
+    given = several(t_list, "t_list")
     arrays = tensors([t for t in given if t is not None], "t_list")
     if not arrays:
         return given, convert(0.0 if use_norm is None else use_norm, "float32")

@@ -151,7 +151,7 @@ def is_tensor(x: Any) -> bool:
 
 def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
     """`identity` of each of several Tensors."""
-    return [identity(part) for part in input]
+    return [identity(part) for part in several(input, "input")]
 
 
 def identity(input: TensorLike, name: str | None = None) -> Tensor:
@@ -192,6 +192,31 @@ def sizes(shape: Any, name: str) -> tuple[int, ...]:
         ) from None
 
 
+def one_integer(value: Any, name: str) -> int:
+    """A number of things or a place, as a plain int; a Tensor is read.
+
+    Raises:
+        ArgumentTypeError: for several numbers, and for none.
+    """
+    found = sizes(value, name)
+    if len(found) != 1:
+        raise ArgumentTypeError(f"`{name}` must be one integer; got {value!r}.")
+    return found[0]
+
+
+def several(values: Any, name: str) -> list[Any]:
+    """The parts of a list, of whatever kind.
+
+    Raises:
+        ArgumentTypeError: for a single thing.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ArgumentTypeError(
+            f"`{name}` must be a list; got {values!r}. Put it in brackets."
+        )
+    return list(values)
+
+
 def _is_length(size: Any) -> bool:
     return isinstance(size, int) or is_symbolic_dim(size)
 
@@ -221,11 +246,8 @@ def tensors(values: Any, name: str) -> Any:
             return values
     if isinstance(values, Handle | np.ndarray):
         values = list(convert(values, name=name))
-    if not isinstance(values, Iterable):
-        raise ArgumentTypeError(
-            f"`{name}` must be a list of Tensors; got {values!r}. Put it in brackets."
-        )
-    return [v if v.__class__ is Tensor else convert(v, name=name) for v in values]
+    given = several(values, name)
+    return [v if v.__class__ is Tensor else convert(v, name=name) for v in given]
 
 
 def beside(x: Handle, value: TensorLike, name: str) -> Any:

@@ -10,7 +10,7 @@ from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert, from_array, reduce_with
-from .conversion import beside, requested_dtype, sizes
+from .conversion import beside, one_integer, requested_dtype
 from .indexing import indices_of
 
 
@@ -216,7 +216,7 @@ def bincount(
 
 
 def _length(length: Any, which: str) -> int:
-    return 0 if length is None else sizes(length, f"{which}length")[0]
+    return 0 if length is None else one_integer(length, f"{which}length")
 
 
 def confusion_matrix(
@@ -250,7 +250,8 @@ def confusion_matrix(
         )
     numbers = np.concatenate([rows.numpy().reshape(-1), columns.numpy().reshape(-1)])
     largest = int(numbers.max(initial=-1))
-    count = largest + 1 if num_classes is None else sizes(num_classes, "num_classes")[0]
+    given = None if num_classes is None else one_integer(num_classes, "num_classes")
+    count = largest + 1 if given is None else given
     if largest >= count or numbers.min(initial=0) < 0:
         wrong = largest if largest >= count else numbers.min()
         raise OutOfRangeError(
@@ -297,7 +298,7 @@ def _in_bins(
     op: Op, values: TensorLike, value_range: TensorLike, nbins: int, dtype: Any
 ) -> Tensor:
     x = convert(values, name="values")
-    (count,) = sizes(nbins, "nbins")
+    count = one_integer(nbins, "nbins")
     options = {"count": count, "dtype": requested_dtype(dtype)}
     bounds = beside(x, value_range, "value_range")
     return call(op, (x, bounds), options, tuple(options.values()))

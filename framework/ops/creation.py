@@ -14,7 +14,7 @@ from ..recording.checking import outside
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import ArrayLike, Tensor, TensorLike, convert, from_array
-from .conversion import beside, requested_dtype, sizes
+from .conversion import beside, one_integer, requested_dtype, sizes
 
 FULL = Op("fill", lambda value, *, shape: jnp.full(shape, value))
 ZEROS = Op("zeros", lambda *, shape, dtype: jnp.zeros(shape, dtype))
@@ -125,7 +125,7 @@ def eye(
         dtype: Element type. Default float32.
         name: No effect.
     """
-    (rows,) = sizes(num_rows, "num_rows")
+    rows = one_integer(num_rows, "num_rows")
     (columns,) = (rows,) if num_columns is None else sizes(num_columns, "num_columns")
     batch = () if batch_shape is None else sizes(batch_shape, "batch_shape")
     wanted = requested_dtype(dtype)
@@ -191,7 +191,7 @@ def linspace(
     """`num` numbers from `start` to `stop`, both included, in equal steps."""
     first = convert(start, name="start")
     last = beside(first, stop, "stop")
-    (count,) = sizes(num, "num")
+    count = one_integer(num, "num")
     return call(LINSPACE, (first, last), {"num": count, "axis": axis}, (count, axis))
 
 
@@ -223,7 +223,7 @@ def one_hot(
         wanted = np.dtype("float32")
     on = convert(1 if on_value is None else on_value, wanted, "on_value")
     off = convert(0 if off_value is None else off_value, wanted, "off_value")
-    (length,) = sizes(depth, "depth")
+    length = one_integer(depth, "depth")
     place = -1 if axis is None else axis
     inputs = (convert(indices, name="indices"), on, off)
     return call(ONE_HOT, inputs, {"depth": length, "axis": place}, (length, place))

@@ -10,7 +10,7 @@ from ..errors import OutOfRangeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import sizes
+from .conversion import one_integer
 
 
 def _running(function: Callable, neutral: Any) -> Callable[..., jax.Array]:
@@ -89,7 +89,7 @@ def cumulative_logsumexp(
 def _cumulated(
     op: Op, x: TensorLike, axis: int, exclusive: bool, reverse: bool
 ) -> Tensor:
-    (axis,) = sizes(axis, "axis")
+    axis = one_integer(axis, "axis")
     flags = {"exclusive": bool(exclusive), "reverse": bool(reverse)}
     frozen = (axis, *flags.values())
     array = convert(x, name="x")

@@ -16,7 +16,7 @@ from ..errors import ArgumentError, ShapeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import beside, sizes
+from .conversion import beside, one_integer, sizes
 from .elementwise import unary
 
 _ALIGNMENTS = ("LEFT_LEFT", "LEFT_RIGHT", "RIGHT_LEFT", "RIGHT_RIGHT")
@@ -195,7 +195,7 @@ def diag(
 
 def _matrix_shape(length: int, band: tuple, rows: Any, columns: Any) -> tuple[int, int]:
     """The smallest shape that the longest diagonal needs, where none is given."""
-    (rows,), (columns,) = sizes(rows, "num_rows"), sizes(columns, "num_cols")
+    rows, columns = one_integer(rows, "num_rows"), one_integer(columns, "num_cols")
     low, high = band
     least_rows, least_columns = length - min(high, 0), length + max(low, 0)
     if rows == -1 and columns == -1:
@@ -266,7 +266,8 @@ def band_part(
         num_upper: How many above to keep; -1 for all.
         name: No effect.
     """
-    (lower,), (upper,) = sizes(num_lower, "num_lower"), sizes(num_upper, "num_upper")
+    lower = one_integer(num_lower, "num_lower")
+    upper = one_integer(num_upper, "num_upper")
     options = {"lower": lower, "upper": upper}
     return call(BAND_PART, (convert(input, name="input"),), options, (lower, upper))
 

@@ -162,6 +162,11 @@ def slice(input_: TensorLike, begin: Any, size: Any, name: str | None = None) ->
     """The part of `input_` that starts at `begin`; a size of -1 means all the rest."""
     starts, lengths = sizes(begin, "begin"), sizes(size, "size")
     x = convert(input_, name="input_")
+    if not len(starts) == len(lengths) == x.ndim:
+        raise ArgumentError(
+            f"`begin` and `size` must have an entry for each axis of shape {x.shape}; "
+            f"got {len(starts)} and {len(lengths)}."
+        )
     for axis, (start, length, end) in enumerate(
         zip(starts, lengths, x.shape, strict=True)
     ):
@@ -217,6 +222,14 @@ def strided_slice(
             "`begin`, `end` and `strides` must have one entry for each axis alike; got "
             f"{len(starts)}, {len(stops)} and {len(steps)}."
         )
+    for name_of_mask, mask in (
+        ("begin_mask", begin_mask),
+        ("end_mask", end_mask),
+        ("ellipsis_mask", ellipsis_mask),
+        ("new_axis_mask", new_axis_mask),
+        ("shrink_axis_mask", shrink_axis_mask),
+    ):
+        integer(None, name_of_mask, mask)
     index: list[Any] = []
     for place, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
         bit = 1 << place

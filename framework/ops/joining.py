@@ -10,7 +10,7 @@ from ..errors import ArgumentError, ShapeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import STACK, Tensor, TensorLike, convert
-from .conversion import beside, sizes, tensors
+from .conversion import beside, one_integer, several, sizes, tensors
 
 _MODES = {"CONSTANT": "constant", "REFLECT": "reflect", "SYMMETRIC": "symmetric"}
 
@@ -76,7 +76,7 @@ def concat(values: Any, axis: int, name: str | None = None) -> Tensor:
     Raises:
         ShapeError: if another axis differs.
     """
-    (place,) = sizes(axis, "axis")
+    place = one_integer(axis, "axis")
     return call(CONCAT, _some(values, "concat"), {"axis": place}, (place,))
 
 
@@ -133,6 +133,7 @@ def _part_lengths(parts: Any, length: int) -> list[int]:
 
 
 def _length(x: Any, axis: int, name: str) -> int:
+    axis = one_integer(axis, "axis")
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(
             f"{name}() got axis {axis} for shape {x.shape}. "
@@ -199,7 +200,7 @@ def pad(
     kind = _MODES.get(str(mode).upper())
     if kind is None:
         raise ArgumentError(f"`mode` must be one of {list(_MODES)}; got {mode!r}.")
-    widths = tuple(sizes(width, "paddings") for width in paddings)
+    widths = tuple(sizes(width, "paddings") for width in several(paddings, "paddings"))
     _check_widths(widths, x.shape, kind)
     fill = beside(x, constant_values, "constant_values")
     return call(PAD, (x, fill), {"widths": widths, "mode": kind}, (widths, kind))

@@ -10,7 +10,7 @@ from ..checked import integer
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import requested_dtype, sizes
+from .conversion import one_integer, requested_dtype
 from .indexing import indices_of
 
 
@@ -62,6 +62,6 @@ def sequence_mask(
     if maxlen is None:
         length = int(given.numpy().max(initial=0))
     else:
-        (length,) = sizes(maxlen, "maxlen")
+        length = one_integer(maxlen, "maxlen")
     options = {"length": length, "dtype": requested_dtype(dtype)}
     return call(SEQUENCE_MASK, (given,), options, tuple(options.values()))

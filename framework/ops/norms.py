@@ -18,7 +18,7 @@ from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.signature import freeze
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import beside, sizes, tensors
+from .conversion import beside, several, sizes, tensors
 from .reductions import safe_sqrt
 
 _EUCLIDEAN = ("euclidean", "fro")
@@ -162,7 +162,7 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     Note:
         The gradient at 0 is 0; TensorFlow has NaN.
     """
-    given = tensors([t for t in t_list if t is not None], "t_list")
+    given = tensors([t for t in several(t_list, "t_list") if t is not None], "t_list")
     return call(GLOBAL_NORM, given) if given else convert(0.0, "float32")
 
 

@@ -9,7 +9,7 @@ from ..errors import ArgumentError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import requested_dtype, sizes
+from .conversion import one_integer, requested_dtype, sizes
 
 _DIRECTIONS = {"ASCENDING": False, "DESCENDING": True}
 
@@ -111,7 +111,8 @@ def argsort(
 
 
 def _ordered(op: Op, values: TensorLike, axis: int, direction: str) -> Tensor:
-    descending = _DIRECTIONS.get(direction)
+    is_text = isinstance(direction, str)
+    descending = _DIRECTIONS.get(direction) if is_text else None
     if descending is None:
         raise ArgumentError(
             f"`direction` must be 'ASCENDING' or 'DESCENDING'; got {direction!r}."
@@ -139,7 +140,7 @@ def top_k(
     Shapes:
         (..., n) -> values (..., k), indices (..., k)
     """
-    (count,) = sizes(k, "k")
+    count = one_integer(k, "k")
     options = {"k": count, "dtype": requested_dtype(index_type, "index_type")}
     given = convert(input, name="input")
     return TopK(*call(TOP_K, (given,), options, tuple(options.values())))

@@ -8,6 +8,7 @@ from ..checked import integer
 from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..recording.execution import call
 from ..recording.tensor import Tensor, TensorLike, convert, from_array
+from .conversion import several
 from .indexing import GATHER, indices_of
 from .joining import concat
 from .shaping import reshape
@@ -63,8 +64,8 @@ def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
     Note:
         A place for which there is no row is 0; TensorFlow leaves it undefined.
     """
-    places = [indices_of(part, "indices") for part in indices]
-    parts = [convert(part, name="data") for part in data]
+    places = [indices_of(part, "indices") for part in several(indices, "indices")]
+    parts = [convert(part, name="data") for part in several(data, "data")]
     if len(places) != len(parts) or not parts:
         raise ArgumentError(
             f"dynamic_stitch() got {len(places)} indices and {len(parts)} data. "

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..checked import text
 from ..recording.arithmetic import MATMUL
 from ..recording.execution import call
 from ..recording.op import Op
@@ -143,6 +144,6 @@ def einsum(equation: str, *inputs: TensorLike, **kwargs: Any) -> Tensor:
         *inputs: The factors.
         **kwargs: `optimize` and `name` have no effect here.
     """
-    equation = equation.replace(" ", "")
+    equation = text(None, "equation", equation).replace(" ", "")
     given = tensors(inputs, "inputs")
     return call(EINSUM, given, {"equation": equation}, (equation,))

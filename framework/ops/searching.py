@@ -10,7 +10,7 @@ from ..errors import ArgumentError, OutOfRangeError, ShapeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import beside, requested_dtype, sizes
+from .conversion import beside, one_integer, requested_dtype
 from .indexing import indices_of
 
 
@@ -110,7 +110,7 @@ def in_top_k(
     Shapes:
         (n,), (n, classes) -> (n,) bool
     """
-    (count,) = sizes(k, "k")
+    count = one_integer(k, "k")
     inputs = (indices_of(targets, "targets"), convert(predictions, name="predictions"))
     return call(IN_TOP_K, inputs, {"k": count}, (count,))
 

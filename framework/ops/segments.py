@@ -17,7 +17,7 @@ from ..recording.checking import outside
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import sizes
+from .conversion import one_integer
 from .indexing import indices_of
 
 
@@ -158,7 +158,7 @@ def _unsorted(op: Op, summary: str) -> Callable[..., Tensor]:
         name: str | None = None,
     ) -> Tensor:
         rows, ids = convert(data, name="data"), indices_of(segment_ids, "segment_ids")
-        (count,) = sizes(num_segments, "num_segments")
+        count = one_integer(num_segments, "num_segments")
         _check_shapes(op, rows, ids)
         _check_ids(op, ids, count)
         return call(op, (rows, ids), {"count": count}, (count,))

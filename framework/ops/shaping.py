@@ -14,7 +14,7 @@ from ..recording.node import NOWHERE
 from ..recording.op import Op
 from ..recording.signature import type_of
 from ..recording.tensor import Tensor, TensorLike, convert, from_array
-from .conversion import requested_dtype, sizes
+from .conversion import one_integer, requested_dtype, several, sizes
 
 
 class ShapeTensor(Tensor):
@@ -120,7 +120,7 @@ def transpose(
 def expand_dims(input: TensorLike, axis: int, name: str | None = None) -> Tensor:
     """A new axis of length 1, which stands at `axis` afterwards."""
     x = input if input.__class__ is Tensor else convert(input, name="input")
-    (place,) = sizes(axis, "axis")
+    place = one_integer(axis, "axis")
     return call(EXPAND_DIMS, (x,), {"axis": place}, (place,))
 
 
@@ -160,7 +160,7 @@ def shape_n(
     input: Any, out_type: Any = "int32", name: str | None = None
 ) -> list[Tensor]:
     """The shapes of several Tensors."""
-    return [shape(part, out_type) for part in input]
+    return [shape(part, out_type) for part in several(input, "input")]
 
 
 def ensure_shape(x: TensorLike, shape: Any, name: str | None = None) -> Tensor:
@@ -176,7 +176,10 @@ def ensure_shape(x: TensorLike, shape: Any, name: str | None = None) -> Tensor:
     """
     given = convert(x, name="x")
     if shape is not None:
-        wanted = tuple(None if n is None else sizes(n, "shape")[0] for n in shape)
+        wanted = tuple(
+            None if n is None else one_integer(n, "shape")
+            for n in several(shape, "shape")
+        )
         if len(wanted) != given.ndim or any(
             expected not in (None, length)
             for expected, length in zip(wanted, given.shape, strict=True)

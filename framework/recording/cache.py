@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from ..errors import ArgumentTypeError
+
 Value = TypeVar("Value")
 
 
@@ -25,7 +27,13 @@ class Cache(Generic[Value]):
 
     def get(self, key: Hashable) -> Value | None:
         """The value of `key`, or `None`."""
-        value = self._values.get(key)
+        try:
+            value = self._values.get(key)
+        except TypeError:
+            raise ArgumentTypeError(
+                "An argument that must be a number, a text or a tuple of them is a "
+                f"list, set or dictionary: {key!r}."
+            ) from None
         if value is not None:
             with contextlib.suppress(KeyError):  # another thread has dropped it
                 self._values.move_to_end(key)

@@ -204,3 +204,36 @@ def test_layers_of_one_input_say_so(name):
     for several in ([x, x], {"a": x}, []):
         with pytest.raises(TypeError, match=f"{name}.* takes one array; got a (li|di)"):
             row.make()(several)
+
+
+ROWS = np.ones((2, 3), np.float32)
+IMAGE = np.ones((1, 4, 4, 1), np.float32)
+OPS = {
+    "axis": [
+        lambda value: jt.reduce_sum(ROWS, value),
+        lambda value: jt.split(ROWS, 1, value),
+        lambda value: jt.unstack(ROWS, axis=value),
+        lambda value: jt.gather(ROWS, [0], axis=value),
+        lambda value: jt.concat([ROWS, ROWS], value),
+        lambda value: jt.argmax(ROWS, value),
+    ],
+    "padding": [lambda value: jt.nn.max_pool2d(IMAGE, 2, 1, value)],
+    "data_format": [lambda value: jt.nn.max_pool2d(IMAGE, 2, 1, "SAME", value)],
+    "limit": [lambda value: jt.range(0, value)],
+    "begin_mask": [lambda v: jt.strided_slice(ROWS, [0, 0], [1, 1], begin_mask=v)],
+    "num_partitions": [lambda value: jt.dynamic_partition(ROWS, [0, 0], value)],
+    "t_list": [lambda value: jt.clip_by_global_norm(value, 1.0)],
+    "direction": [lambda value: jt.sort(ROWS, direction=value)],
+    "paddings": [lambda value: jt.pad(ROWS, value)],
+    "depth": [lambda value: jt.one_hot([1], value)],
+}
+"""Calls with a wrong argument, by its name."""
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_g18_arguments_of_ops(name):
+    for call in OPS[name]:
+        for value in (object(), len, "text", {"a": 1}, 1.5j):
+            with pytest.raises((TypeError, ValueError), match=f"`{name}`") as found:
+                call(value)
+            assert isinstance(found.value, jt.errors.JaxtapeError)
