@@ -1,5 +1,6 @@
 """Element types under TensorFlow's names; each is a NumPy dtype, equal to its name."""
 
+import contextlib
 from typing import Any
 
 import jax.numpy as jnp
@@ -37,10 +38,11 @@ def as_dtype(type_value: Any) -> np.dtype:
     """
     if type_value.__class__ is type and type_value in _PYTHON:
         return _PYTHON[type_value]
-    try:
-        return np.dtype(type_value)
-    except TypeError:
-        raise ArgumentTypeError(
-            f"{type_value!r} names no dtype. Use a name such as 'float32' or "
-            "'int32', or jt.float32."
-        ) from None
+    with contextlib.suppress(TypeError):
+        found = np.dtype(type_value)
+        if found.names is None:
+            return found
+    raise ArgumentTypeError(
+        f"{type_value!r} names no dtype. Use a name such as 'float32' or 'int32', or "
+        "jt.float32."
+    )

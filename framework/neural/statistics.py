@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..ops.conversion import beside, sizes
+from ..ops.conversion import beside, one_integer, sizes
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
@@ -278,7 +278,7 @@ def local_response_normalization(
         Krizhevsky et al., 2012, section 3.3.
     """
     given = convert(input, name="input")
-    (radius,) = sizes(depth_radius, "depth_radius")
+    radius = one_integer(depth_radius, "depth_radius")
     inputs = [given]
     for part, value in (("bias", bias), ("alpha", alpha), ("beta", beta)):
         inputs.append(beside(given, value, part))

@@ -126,7 +126,7 @@ def eye(
         name: No effect.
     """
     rows = one_integer(num_rows, "num_rows")
-    (columns,) = (rows,) if num_columns is None else sizes(num_columns, "num_columns")
+    columns = rows if num_columns is None else one_integer(num_columns, "num_columns")
     batch = () if batch_shape is None else sizes(batch_shape, "batch_shape")
     wanted = requested_dtype(dtype)
     options = {"rows": rows, "columns": columns, "batch": batch, "dtype": wanted}

@@ -278,7 +278,7 @@ def _band(k: Any, align: str) -> tuple[int, int]:
             f"`align` must be one of {list(_ALIGNMENTS)}; got {align!r}."
         )
     ends = tuple(map(operator.index, sizes(k, "k")))
-    low, high = (ends[0], ends[-1])
+    low, high = (ends[0], ends[-1]) if ends else (1, 0)
     if len(ends) > 2 or low > high:
         raise ArgumentError(
             f"`k` must be a number or (lowest, highest); got {k!r}. "

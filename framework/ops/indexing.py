@@ -107,6 +107,7 @@ def gather(
         params.shape[:axis] + indices.shape[batch_dims:] + params.shape[axis + 1:]
 
     Raises:
+        ArgumentError: for more `batch_dims` than the indices have axes.
         OutOfRangeError: for an index outside the axis, where the indices are host data.
 
     Note:
@@ -114,15 +115,33 @@ def gather(
         integer for integers). TensorFlow raises on CPU and gives 0 on GPU.
     """
     x = params if params.__class__ is Tensor else convert(params, name="params")
+    at = indices_of(indices, "indices")
+    if batch_dims.__class__ is not int or batch_dims:
+        batch_dims = leading_axes(batch_dims, at)
     place = batch_dims if axis is None else axis
     if place.__class__ is not int:
         place = integer(None, "axis", place)
     place = place + x.ndim if place < 0 else place
-    at = indices_of(indices, "indices")
     if 0 <= place < x.ndim:
         check_indices(at, x.shape[place], "gather", f"axis {place} of shape {x.shape}")
     options = {"axis": place, "batch_dims": batch_dims}
     return call(GATHER, (x, at), options, (place, batch_dims))
+
+
+def leading_axes(batch_dims: Any, indices: Any) -> int:
+    """How many axes are those of a batch; a negative number counts from the end.
+
+    Raises:
+        ArgumentError: for more than the indices have.
+    """
+    given = integer(None, "batch_dims", batch_dims)
+    count = given + indices.ndim if given < 0 else given
+    if not 0 <= count <= indices.ndim:
+        raise ArgumentError(
+            f"`batch_dims` must be from {-indices.ndim} to {indices.ndim}, the axes of "
+            f"the indices; got {given}."
+        )
+    return count
 
 
 def indices_of(indices: TensorLike, name: str) -> Any:

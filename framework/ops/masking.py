@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ..checked import integer
+from ..errors import ShapeError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
@@ -34,11 +35,14 @@ def boolean_mask(
 
     Raises:
         OutOfRangeError: if the shape of the mask is not that of these axes.
+        ShapeError: for a mask without axes.
     """
-    x = convert(tensor, name="tensor")
+    x, where = convert(tensor, name="tensor"), convert(mask, "bool", "mask")
+    if not where.ndim:
+        raise ShapeError("`mask` must have at least one axis; got a single value.")
     place = integer(None, "axis", axis or 0)
     before = (builtins.slice(None),) * (place % x.ndim if place < 0 else place)
-    return x[(*before, convert(mask, "bool", "mask"))]
+    return x[(*before, where)]
 
 
 def sequence_mask(

@@ -9,7 +9,7 @@ from ..errors import ArgumentError
 from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
-from .conversion import one_integer, requested_dtype, sizes
+from .conversion import one_integer, requested_dtype
 
 _DIRECTIONS = {"ASCENDING": False, "DESCENDING": True}
 
@@ -82,7 +82,7 @@ def argmin(
 
 def _index_of(op: Op, input: TensorLike, axis: int | None, output_type: Any) -> Tensor:
     x = input if input.__class__ is Tensor else convert(input, name="input")
-    (place,) = (0,) if axis is None else sizes(axis, "axis")
+    place = 0 if axis is None else one_integer(axis, "axis")
     if output_type is None:
         output_type = jax.dtypes.canonicalize_dtype("int64")
     dtype = requested_dtype(output_type, "output_type")

@@ -12,7 +12,7 @@ from ..recording.execution import call
 from ..recording.op import Op
 from ..recording.signature import freeze
 from ..recording.tensor import Tensor, TensorLike
-from .conversion import operands, requested_dtype, tensors
+from .conversion import one_integer, operands, requested_dtype, sizes, tensors
 
 
 def _turned(x: jax.Array, turn: str | None) -> jax.Array:
@@ -130,10 +130,9 @@ def tensordot(
 
 
 def _axis_pairs(axes: Any) -> int | tuple:
-    given = np.asarray(axes)
-    if given.ndim == 0:
-        return int(given)
-    return tuple(tuple(map(int, np.atleast_1d(np.asarray(part)))) for part in axes)
+    if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
+        return one_integer(axes, "axes")
+    return tuple(sizes(part, "axes") for part in axes)
 
 
 def einsum(equation: str, *inputs: TensorLike, **kwargs: Any) -> Tensor:

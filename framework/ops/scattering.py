@@ -14,7 +14,7 @@ from ..recording.node import Handle
 from ..recording.op import Op
 from ..recording.tensor import Tensor, TensorLike, convert
 from .conversion import beside, sizes
-from .indexing import indices_of
+from .indexing import indices_of, leading_axes
 
 _FAR = np.iinfo(np.int32).max
 
@@ -121,6 +121,7 @@ def gather_nd(
         for integers), as in `gather`.
     """
     x, at = convert(params, name="params"), indices_of(indices, "indices")
+    batch_dims = leading_axes(batch_dims, at)
     _check_places(at, x.shape[batch_dims:], "gather_nd")
     return call(GATHER_ND, (x, at), {"batch_dims": batch_dims}, (batch_dims,))
 

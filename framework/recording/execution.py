@@ -34,7 +34,7 @@ from .node import (
     record,
     resume,
 )
-from .op import ArrayClass, Op
+from .op import MISFITS, ArrayClass, Op
 from .signature import settings
 
 make_pending: Callable[..., Any] = Handle
@@ -187,7 +187,7 @@ def _run_now(
         try:
             out = program(*map(_argument, inputs))
             break
-        except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        except (*MISFITS, RuntimeError) as error:
             if attempt + 1 < ATTEMPTS and was_donated(error):
                 continue  # another thread updated a variable meanwhile
             misfit = op.misfit([handle._type for handle in inputs], error)

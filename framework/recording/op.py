@@ -31,6 +31,10 @@ def _stopped(function: Callable) -> Callable:
     )
 
 
+MISFITS = (TypeError, ValueError, IndexError, OverflowError, NameError)
+"""What JAX raises for arguments that do not fit; NameError for axes that are names."""
+
+
 class Op:
     """A function of arrays that can be recorded, run and differentiated.
 
@@ -158,7 +162,7 @@ class Op:
                     lambda *arrays: self.function(*arrays, **options),
                     *[kind.as_jax() for kind in types],
                 )
-            except (TypeError, ValueError, IndexError) as error:
+            except MISFITS as error:
                 misfit = self.misfit(types, error)
                 if misfit is error:
                     raise
@@ -171,7 +175,7 @@ class Op:
 
     def misfit(self, types: Sequence[TensorType], error: Exception) -> Exception:
         """The error to raise for inputs that the function does not take."""
-        if self.is_user or not isinstance(error, TypeError | ValueError | IndexError):
+        if self.is_user or not isinstance(error, MISFITS):
             return error
         if isinstance(error, JaxtapeError):
             return error
