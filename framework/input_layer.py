@@ -44,7 +44,7 @@ class InputLayer(Layer):
         batch_shape: Sequence[int | None] | None = None,
     ) -> None:
         if batch_shape is not None:
-            batch_size, *shape = _lengths(batch_shape)
+            batch_size, *shape = _lengths(batch_shape) or (None,)
         if shape is None:
             raise ArgumentError(
                 "`shape` is missing: the shape of one sample, for example "

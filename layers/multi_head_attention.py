@@ -397,7 +397,7 @@ class MultiHeadAttention(Layer):
 
     def _check(self, inputs: dict[str, Any]) -> None:
         names = ("query", "value", "key" if "key" in inputs else "value")
-        features = tuple(inputs[name].shape[-1] for name in names)
+        features = tuple((inputs[name].shape or (None,))[-1] for name in names)
         if features != self._features:
             raise ShapeError(
                 f"MultiHeadAttention('{self.name}') was built for {self._features} "

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..framework import configs, registry
-from ..framework.checked import integers
+from ..framework.checked import integers, number
 from ..framework.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..framework.layer import Layer
 from ..framework.recording.execution import call
@@ -91,6 +91,9 @@ class Normalization(Layer):
                 f"{shapes[1]} for axis {axis}. Leave out both, and call adapt(data)."
             )
         self.axis = axes
+        for argument, part in (("mean", mean), ("variance", variance)):
+            for value in np.asarray([] if part is None else part).ravel():
+                number(self, argument, value)
         self.input_mean, self.input_variance = mean, variance
         self.invert = bool(invert)
         self.adapt_mean = self.adapt_variance = self.count = None

@@ -10,7 +10,7 @@ import numpy as np
 from jax.export import is_symbolic_dim
 
 from ..dtypes import as_dtype
-from ..errors import ArgumentTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..recording.arithmetic import CAST, IDENTITY, RESHAPE
 from ..recording.execution import call
 from ..recording.ingest import device_dtype, private_array
@@ -197,10 +197,13 @@ def one_integer(value: Any, name: str) -> int:
 
     Raises:
         ArgumentTypeError: for several numbers, and for none.
+        ArgumentError: for one beyond 32 bits.
     """
     found = sizes(value, name)
     if len(found) != 1:
         raise ArgumentTypeError(f"`{name}` must be one integer; got {value!r}.")
+    if isinstance(found[0], int) and abs(found[0]) >= 2**31:
+        raise ArgumentError(f"`{name}` must fit 32 bits; got {value!r}.")
     return found[0]
 
 

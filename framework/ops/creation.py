@@ -161,6 +161,11 @@ def range(
             f"range() cannot go from {first} to {last} in steps of {step}. "
             "Give a `delta` that points from start to limit."
         )
+    if abs(last - first) >= abs(step) * 2**31:
+        raise ArgumentError(
+            f"range() from {first} to {last} in steps of {step} has more numbers than "
+            "an array can hold. Give a smaller `limit` or a larger `delta`."
+        )
     if dtype is None:
         is_float = any(isinstance(number, float) for number in (first, last, step))
         dtype = "float32" if is_float else "int32"

@@ -5,7 +5,6 @@ row shorter than the longest is filled up on the side that `align` names.
 """
 
 import functools
-import operator
 from typing import Any
 
 import jax
@@ -277,7 +276,7 @@ def _band(k: Any, align: str) -> tuple[int, int]:
         raise ArgumentError(
             f"`align` must be one of {list(_ALIGNMENTS)}; got {align!r}."
         )
-    ends = tuple(map(operator.index, sizes(k, "k")))
+    ends = tuple(one_integer(end, "k") for end in sizes(k, "k"))
     low, high = (ends[0], ends[-1]) if ends else (1, 0)
     if len(ends) > 2 or low > high:
         raise ArgumentError(
