@@ -109,8 +109,10 @@ class Embedding(Layer):
         host = np.trunc(host)
         wrong = host[(host < 0) | (host >= self.input_dim)]
         if wrong.size:
+            first = wrong.flat[0]
+            number = int(first) if np.isfinite(first) else first
             raise OutOfRangeError(
                 f"Embedding('{self.name}') has {self.input_dim} rows, from 0 to "
-                f"{self.input_dim - 1}; got {int(wrong.flat[0])}. Make `input_dim` one "
+                f"{self.input_dim - 1}; got {number}. Make `input_dim` one "
                 "more than the largest integer, or map unknown ones to one row."
             )

@@ -44,6 +44,9 @@ def interrupted(action, wait):
         time.sleep(0.01)  # one that came after the end is heeded here
     except KeyboardInterrupt:
         return not is_over
+    finally:  # an error of the action: the Ctrl-C must not come to the next test
+        timer.cancel()
+        timer.join()
     return False
 
 
