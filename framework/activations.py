@@ -114,12 +114,11 @@ def relu(
             if not negative_slope:
                 return relu6(x)
             return call(_SLOPED_RELU6, (x, beside(x, negative_slope, "negative_slope")))
-    numbers = [negative_slope, threshold]
+    numbers = {"negative_slope": negative_slope, "threshold": threshold}
     if max_value is not None:
-        numbers.append(max_value)
-    return call(
-        _GENERAL_RELU, (x, *[beside(x, number, "a number") for number in numbers])
-    )
+        numbers["max_value"] = max_value
+    given = [beside(x, number, name) for name, number in numbers.items()]
+    return call(_GENERAL_RELU, (x, *given))
 
 
 def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:

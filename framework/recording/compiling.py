@@ -138,8 +138,9 @@ class _Loop:
 
     def __init__(self, owner: Handle) -> None:
         self._owner = weakref.ref(owner)
-        self.count = 0
+        self.count = 0  # of those that were done: a Ctrl-C in one is no change
         self.seconds = 0.0
+        self.is_told = False
 
     def is_of(self, owner: Handle) -> bool:
         """Whether it is the loop that trains or reads this variable."""
@@ -201,12 +202,14 @@ class Compiling:
         # The parts of a long step have programs of their own, all for one line.
         is_part = is_inside("recording/segments.py")
         is_new = found[0].kind not in ("inside", "first")
-        if self._loop is not None and is_new and not is_part:
-            self._loop.count += 1
-            if self._loop.count == _MANY and not has_named_size:
-                self._warn(self._loop)
+        self._counts = is_new and not is_part
+        if self._loop is not None and self._counts and not has_named_size:
+            self._warn_of_many(self._loop)
 
-    def _warn(self, loop: "_Loop") -> None:
+    def _warn_of_many(self, loop: "_Loop") -> None:
+        if loop.is_told or loop.count + 1 != _MANY:
+            return
+        loop.is_told = True
         changes = "; ".join(difference.text for difference in self._found)
         hint = _HINTS.get(self._found[0].kind, "")
         function = self._site.function
@@ -231,6 +234,7 @@ class Compiling:
         with _guard:
             if self._loop is not None:
                 self._loop.seconds += seconds
+                self._loop.count += self._counts
             entry = Compile(
                 line=line,
                 function=self._site.function,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording import compiling
+from jaxtape.framework.recording import compiling, slots
 from jaxtape.framework.recording.site import Site
 from tests.halving import halving_optimizer
 from tests.lines import line_of
@@ -296,6 +296,23 @@ def test_fewer_compiles_than_five_are_no_reason_to_warn(number):
         warnings.simplefilter("error")
         for count in range(number):
             trainer.step(batch_of(11 - number), num_sines=20 + count)
+
+
+def test_compiles_that_ctrl_c_ended_are_not_counted(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    trainer = Trainer()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trainer.step(batch_of(17))
+        with monkeypatch.context() as patch:
+            patch.setattr(slots.Slot, "compile", interrupted)
+            for number in range(6):
+                with pytest.raises(KeyboardInterrupt):
+                    trainer.step(batch_of(17), num_sines=30 + number)
+        trainer.step(batch_of(17), num_sines=40)
+    trainer.w.numpy()
 
 
 def test_what_is_kept_is_bounded(monkeypatch):
