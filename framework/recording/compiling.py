@@ -201,13 +201,13 @@ class Compiling:
         has_named_size = note_sizes(path, variable)
         # The parts of a long step have programs of their own, all for one line.
         is_part = is_inside("recording/segments.py")
-        is_new = found[0].kind not in ("inside", "first")
-        self._counts = is_new and not is_part
-        if self._loop is not None and self._counts and not has_named_size:
+        self._counts = found[0].kind != "inside" and not is_part
+        is_change = self._counts and found[0].kind != "first"
+        if self._loop is not None and is_change and not has_named_size:
             self._warn_of_many(self._loop)
 
     def _warn_of_many(self, loop: "_Loop") -> None:
-        if loop.is_told or loop.count + 1 != _MANY:
+        if loop.is_told or loop.count + 1 < _MANY:
             return
         loop.is_told = True
         changes = "; ".join(difference.text for difference in self._found)
@@ -215,7 +215,7 @@ class Compiling:
         function = self._site.function
         within = f"`{function}` at " if function else ""
         warnings.warn(
-            f"Compile {_MANY} of {within}{self._site}, after "
+            f"Compile {loop.count + 1} of {within}{self._site}, after "
             f"{loop.seconds:.1f} s of compiling: {changes}. {hint} "
             "jt.debug.explain_compiles() lists all.",
             stacklevel=user_level(),
