@@ -38,8 +38,9 @@ class Bounds:
         home_size: Elements up to which a shared buffer is filled. Default 65,536, so
             that a large model has several that are updated in parallel.
         resident_bytes: Size up to which `fit` keeps all samples on the device and
-            takes batches from there; larger data is sent batch by batch. Default
-            2 GiB, a fraction of a small device's memory.
+            takes batches from there; larger data is sent some batches at a time. On
+            CPUs 16 MiB at most, since a copy gains nothing there. Default 2 GiB, a
+            fraction of a small device's memory.
     """
 
     pending_nodes: int = 10_000

@@ -8,6 +8,7 @@ import pytest
 
 import jaxtape as jt
 from jaxtape.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
+from jaxtape.framework.training import feeds
 
 SAMPLES, BATCH, EPOCHS = 20, 8, 3
 STEPS = math.ceil(SAMPLES / BATCH)
@@ -134,6 +135,14 @@ def crashed_and_resumed(folder, data, crashing, **arguments):
 def test_after_any_step_it_goes_on_exactly(tmp_path, data, steps, capsys):
     found = crashed_and_resumed(tmp_path, data, At(steps))
     assert found == train(data)
+
+
+@pytest.mark.parametrize("steps", [1, STEPS - 1, STEPS + 1])
+def test_samples_that_stay_on_the_host_go_on_exactly(tmp_path, monkeypatch, steps):
+    expected = train(arrays)
+    monkeypatch.setattr(jt.config.bounds, "resident_bytes", 0)
+    monkeypatch.setattr(feeds, "_STACKED_BYTES", 2 * BATCH * 4 * 4)  # two batches
+    assert crashed_and_resumed(tmp_path, arrays, At(steps)) == expected
 
 
 HOOKS = ["test_begin", "test_end", "epoch_end", "train_end"]

@@ -5,6 +5,7 @@ import pytest
 
 import jaxtape as jt
 from jaxtape.framework.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from jaxtape.framework.training import feeds
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 8)).astype("float32")
@@ -63,6 +64,23 @@ def test_fit_is_the_loop_written_with_the_tape(between):
     np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-6)
     for found, expected in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("most", ["auto", 2])
+def test_samples_that_stay_on_the_host_train_as_by_the_tape(monkeypatch, most):
+    monkeypatch.setattr(jt.config.bounds, "resident_bytes", 0)
+    monkeypatch.setattr(feeds, "_STACKED_BYTES", 3 * 32 * 9 * 4)  # three batches
+    model, other = compiled(steps_per_execution=most), network()
+    history = model.fit(X, Y, epochs=2, shuffle=False, verbose=0)
+    losses = train_by_tape(other, 2)
+    np.testing.assert_allclose(history.history["loss"], losses, rtol=1e-6)
+    for found, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    (steps,) = model.__dict__["_kept_compiled"].programs.values()
+    assert steps.num_recorded == 1
+    assert model.evaluate(X, Y, verbose=0)[0] == pytest.approx(
+        np.mean((model.predict(X, verbose=0) - Y) ** 2), rel=1e-6
+    )
 
 
 def test_convolutions_are_trained_as_by_the_tape():
