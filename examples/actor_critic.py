@@ -15,7 +15,7 @@ from tqdm import trange
 import jaxtape as jt
 
 STEPS = 500  # the longest episode of CartPole-v1
-REWARD, DISCOUNT = 0.01, 0.99  # of each step; so returns are between 0 and 1
+REWARD, DISCOUNT = 0.01, 0.99  # in place of the 1 of each step, to learn returns < 1
 LAMBDA = 0.95  # of generalised advantage estimates: Schulman et al., 2016
 
 
@@ -34,7 +34,7 @@ def main(seed: int) -> None:
         states, actions, length, has_fallen = play(cart, actor, rng)
         values = critic(states).numpy()[:, 0]
         advantages = advantages_of(values, length, has_fallen)
-        targets = (values[:-1] + advantages)[:, None]
+        targets = (values[:-1] + advantages)[:, None]  # after the end no error is left
         with jt.GradientTape(persistent=True) as tape:
             p = actor(states[:-1])  # the loss: mean of -advantage * log p(action)
             actor_loss = actor_loss_fn(actions, p, sample_weight=advantages)
@@ -50,7 +50,7 @@ def main(seed: int) -> None:
     print(f"training took {time.perf_counter() - start:.1f} s")
     draw(lengths)
     cart.reset(seed=1_000_000 + seed)  # starts that training has not seen
-    fresh = [play(cart, actor, rng)[2] for _ in range(100)]  # a return is a length
+    fresh = [play(cart, actor, rng)[2] for _ in range(100)]  # 1 for each step
     print(f"mean return of 100 fresh episodes: {np.mean(fresh):.1f}")
 
 
@@ -77,8 +77,8 @@ def advantages_of(values: np.ndarray, length: int, has_fallen: bool) -> np.ndarr
     advantages, following = np.zeros(STEPS, np.float32), 0.0
     to_come = 0.0 if has_fallen else values[length]  # a time limit is no end
     for step in reversed(range(length)):
-        surprise = REWARD + DISCOUNT * to_come - values[step]
-        advantages[step] = following = surprise + DISCOUNT * LAMBDA * following
+        td_error = REWARD + DISCOUNT * to_come - values[step]
+        advantages[step] = following = td_error + DISCOUNT * LAMBDA * following
         to_come = values[step]
     return advantages
 

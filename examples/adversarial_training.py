@@ -55,7 +55,7 @@ def train(x: np.ndarray, y: np.ndarray, epsilon: float, seed: int) -> jt.Model:
 
 
 def train_step(model, optimizer, images, labels, epsilon: float) -> jt.Tensor:
-    """One tape for the gradient by the images, another by the weights."""
+    """One tape watches the images, in attack(); another the weights."""
     attacked = attack(model, images, labels, epsilon)
     with jt.GradientTape() as tape:
         on_clean = LOSS(labels, model(images, training=True))

@@ -43,7 +43,7 @@ def main(seed: int) -> None:
     for rounding in (jt.round, straight_through_round):
         weights, rounded[rounding.__name__] = train_rounded(rounding, x)
         print(f"weights with {rounding.__name__}: {weights}")
-    print(f"wrong whole numbers: {np.sum(weights != WHOLE)} of 4")
+    print(f"wrong whole numbers at last: {np.sum(weights != WHOLE)} of 4")
     draw(units, rounded)
 
 

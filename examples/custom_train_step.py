@@ -29,7 +29,7 @@ class MyModel(jt.Model):
         self.optimizer.apply_gradients(pairs)
         for metric in self.metrics:
             if metric.name == "loss":
-                metric.update_state(loss)
+                metric.update_state(loss, sample_weight=len(x))
             else:
                 metric.update_state(y, y_pred)
         return {metric.name: metric.result() for metric in self.metrics}

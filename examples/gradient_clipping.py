@@ -27,7 +27,7 @@ def main(seed: int) -> None:
 
 
 def directions(seed: int) -> None:
-    """How far each way of clipping turns the whole gradient."""
+    """How far the gradient turns: one factor for all its numbers is no turn."""
     model = network(seed)
     x, y = sequences(np.random.default_rng(seed), 64)
     with jt.GradientTape() as tape:

@@ -16,7 +16,7 @@ MAX_STEPS = 30
 
 
 def main() -> None:
-    """One number, then two, then steps with them."""
+    """Derivatives of x cubed, then a Hessian, then steps by one."""
     cube()
     minimum = jt.Variable([1.0, 1.0])
     _, hessian = gradient_and_hessian(minimum)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import jaxtape as jt
 
-# Four targets: distance in km, direction from north and height above ground in radians
+# Four targets: distance in km; azimuth from north and elevation, both in radians
 READINGS = np.array(
     [[10, 0.3, 0.2], [14, 1.2, 0.5], [8, 2.2, 0.9], [12, 5.2, 0.3]], np.float32
 )
@@ -27,27 +27,28 @@ def main(seed: int) -> None:
     difference = np.max(np.abs(by_example - calculus(READINGS)))
     print(f"largest difference from calculus: {difference:.1e}")
 
-    predicted = (by_example * ERRORS**2) @ by_example.swapaxes(1, 2)  # J S J^T
+    # To first order J S J^T, where S is the covariance of the readings, a diagonal.
+    predicted = (by_example * ERRORS**2) @ by_example.swapaxes(1, 2)
     rng = np.random.default_rng(seed)
     noise = rng.normal(0, ERRORS, (DRAWS, 4, 3)).astype(np.float32)
     places = map_places(READINGS + noise).numpy()
     seen = np.array([np.cov(places[:, target].T) for target in range(4)])
     norms = np.linalg.norm(predicted, axis=(1, 2))
-    worst = np.max(np.linalg.norm(seen - predicted, axis=(1, 2)) / norms)
+    worst = np.max(np.linalg.norm(seen - predicted, axis=(1, 2)) / norms)  # relative
     print(f"covariances seen in {DRAWS} readings differ by at most {worst:.3f}")
     draw(places[:400], predicted)
 
 
 def map_places(readings: jt.Tensor) -> jt.Tensor:
     """East and north in km, (..., 2), of readings (..., 3)."""
-    distance, direction, height = jt.unstack(readings, axis=-1)
-    along_ground = distance * jt.cos(height)
-    east, north = along_ground * jt.sin(direction), along_ground * jt.cos(direction)
+    distance, azimuth, elevation = jt.unstack(readings, axis=-1)
+    along_ground = distance * jt.cos(elevation)
+    east, north = along_ground * jt.sin(azimuth), along_ground * jt.cos(azimuth)
     return jt.stack([east, north], axis=-1)
 
 
 def jacobians(readings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of four places by four readings; and of each place by its own reading."""
+    """Of all places with respect to all readings, and of each to its own alone."""
     x = jt.constant(readings)  # (4, 3)
     with jt.GradientTape(persistent=True) as tape:
         tape.watch(x)
@@ -57,15 +58,15 @@ def jacobians(readings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def calculus(readings: np.ndarray) -> np.ndarray:
     """The derivatives by hand, (4, 2, 3)."""
-    r, a, h = readings.T
-    (sin_a, cos_a), (sin_h, cos_h) = (np.sin(a), np.cos(a)), (np.sin(h), np.cos(h))
-    east = [cos_h * sin_a, r * cos_h * cos_a, -r * sin_h * sin_a]
-    north = [cos_h * cos_a, -r * cos_h * sin_a, -r * sin_h * cos_a]
+    r, a, e = readings.T
+    (sin_a, cos_a), (sin_e, cos_e) = (np.sin(a), np.cos(a)), (np.sin(e), np.cos(e))
+    east = [cos_e * sin_a, r * cos_e * cos_a, -r * sin_e * sin_a]
+    north = [cos_e * cos_a, -r * cos_e * sin_a, -r * sin_e * cos_a]
     return np.array([east, north]).transpose(2, 0, 1)
 
 
 def draw(places: np.ndarray, covariances: np.ndarray) -> None:
-    """Save clouds of readings and the ellipses that should hold 86 percent of each."""
+    """Save clouds, and ellipses that should hold 1 - exp(-2**2 / 2) = 86 percent."""
     figure = Figure(figsize=(7, 5), layout="tight")
     axes = figure.subplots()
     turn = np.linspace(0, 2 * np.pi, 100)

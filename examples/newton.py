@@ -40,9 +40,10 @@ def fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
         with jt.GradientTape(persistent=True) as tape:
             logits = jt.linalg.matvec(design, weights)
             errors = jt.nn.sigmoid_cross_entropy_with_logits(labels, logits)
-            size = jt.reduce_sum(weights[:-1] ** 2)  # the intercept is free
-            loss = jt.reduce_sum(errors) + 0.5 * PENALTY * size
+            squares = jt.reduce_sum(weights[:-1] ** 2)  # the intercept is free
+            loss = jt.reduce_sum(errors) + 0.5 * PENALTY * squares
         gradient = tape.gradient(loss, weights)
+        # (31, 31); TensorFlow has no such method: two tapes, jacobian of the gradient.
         hessian = tape.hessian(loss, weights)
         move = jt.linalg.solve(hessian, gradient[:, None])[:, 0]
         weights.assign_sub(move)

@@ -15,7 +15,7 @@ EXACT = Polynomial([1, 2, -3, -1, 1])  # for NumPy the lowest power comes first
 
 
 def main() -> None:
-    """Gradients by variables and by intermediate values, then along a curve."""
+    """Gradients with respect to several values, then derivatives along a curve."""
     intermediate_values()
     constants()
     points = np.linspace(-2, 2.5, 200, dtype=np.float32)

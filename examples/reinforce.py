@@ -31,8 +31,7 @@ def main(seed: int) -> None:
     carts = gymnasium.make_vec("CartPole-v1", num_envs=EPISODES)
     carts.reset(seed=seed)  # fixes where all later episodes start
     history, start = [], time.perf_counter()
-    progress = trange(UPDATES, file=sys.stdout, mininterval=1.0)
-    for _ in progress:
+    for _ in (progress := trange(UPDATES, file=sys.stdout, mininterval=1.0)):
         states, actions, rewards = play(carts, policy)
         advantages = advantages_of(rewards)
         with jt.GradientTape() as tape:
@@ -73,11 +72,12 @@ def play(carts: gymnasium.vector.VectorEnv, policy: jt.Model) -> tuple:
 
 
 def advantages_of(rewards: np.ndarray) -> np.ndarray:
-    """Discounted rewards to come, less their mean over the batch at that step."""
+    """Discounted rewards to come, less their mean at that step; of deviation 1."""
     returns, following = np.zeros_like(rewards), 0.0
     for step in reversed(range(STEPS)):
         returns[step] = following = rewards[step] + DISCOUNT * following
     is_real = rewards > 0  # CartPole pays 1 for every step
+    # An ended episode counts as 0 in the mean, and teaches nothing.
     advantages = (returns - returns.mean(axis=1, keepdims=True)) * is_real
     return advantages / (advantages[is_real].std() + 1e-6)
 

@@ -1,4 +1,4 @@
-"""Saliency maps of handwritten digits: the gradient of one class's score by the image.
+"""Saliency maps of handwritten digits: how each pixel moves the score of its class.
 
 Prints how far a map is from finite differences, and what hiding its pixels costs.
 """
@@ -12,8 +12,8 @@ from sklearn.model_selection import train_test_split
 
 import jaxtape as jt
 
-HIDDEN = (0, 1, 2, 4, 8, 16)  # of 64 pixels
-NUDGE = 0.03  # of a pixel in [0, 1], for finite differences
+HIDDEN = (0, 1, 2, 4, 8, 16)  # how many of 64 pixels
+NUDGE = 0.03  # of a pixel in [0, 1]: small for curves, large for float32 rounding
 
 
 def main(seed: int) -> None:
@@ -24,7 +24,7 @@ def main(seed: int) -> None:
     x, x_test, y, y_test = train_test_split(images, labels, random_state=seed)
     model = jt.Sequential()
     model.add(jt.layers.Conv2D(16, 3, activation="swish", input_shape=(8, 8, 1)))
-    model.add(jt.layers.Conv2D(32, 3, activation="swish"))
+    model.add(jt.layers.Conv2D(32, 3, activation="swish"))  # smooth, for differences
     model.add(jt.layers.Flatten())
     model.add(jt.layers.Dense(10))  # scores
     loss_fn = jt.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -51,7 +51,7 @@ def main(seed: int) -> None:
 
 
 def scores_of(model: jt.Model, images, labels: np.ndarray) -> jt.Tensor:
-    """The score of each image's own class, never the whole row."""
+    """The score of each image's own class; a tape would add up a whole row."""
     return jt.gather(model(images), labels, axis=1, batch_dims=1)
 
 

@@ -17,13 +17,14 @@ def main(seed: int) -> None:
     """Three scores, then a filter that learns to find the pattern."""
     three_scores()
     rng = np.random.default_rng(seed)
-    scores = jt.layers.Conv1D(1, 6, use_bias=False, kernel_initializer="zeros")
-    model = jt.Sequential([jt.layers.Input((40, 1)), scores, jt.layers.Flatten()])
+    # One linear filter: its gradient is not 0 even where all weights are.
+    filter_ = jt.layers.Conv1D(1, 6, use_bias=False, kernel_initializer="zeros")
+    model = jt.Sequential([jt.layers.Input((40, 1)), filter_, jt.layers.Flatten()])
     train(model, rng)
     learned = model.get_weights()[0]
     signals, places = hidden_patterns(rng, 10_000)
     found = share_found(model, signals, places)
-    # In Gaussian white noise the best filter on average is the pattern itself.
+    # In white noise no filter is right more often than the pattern (matched filter).
     model.set_weights([PATTERN.reshape(learned.shape)])
     best = share_found(model, signals, places)
     print(f"found: {found:.4f}, best {best:.4f}, ratio {found / best:.4f}")
@@ -31,7 +32,7 @@ def main(seed: int) -> None:
 
 
 def soft_argmax(scores: jt.Tensor, temperature: float = 1.0) -> jt.Tensor:
-    """The mean index under softmax(scores / temperature); argmax as it goes to 0."""
+    """The mean index under softmax(scores / temperature), near 0 the argmax."""
     index = jt.range(scores.shape[-1], dtype=jt.float32)
     return jt.reduce_sum(index * jt.nn.softmax(scores / temperature), axis=-1)
 
@@ -52,7 +53,7 @@ def three_scores() -> None:
 def hidden_patterns(rng: np.random.Generator, count: int) -> tuple:
     """Noise (count, 40, 1) with the pattern in each row, and where it begins."""
     signals = rng.normal(0, 1.5, (count, 40, 1)).astype(np.float32)
-    places = rng.integers(0, 35, count)
+    places = rng.integers(0, 35, count)  # it ends within the 40
     for signal, place in zip(signals, places, strict=True):
         signal[place : place + 6, 0] += PATTERN
     return signals, places.astype(np.float32)
@@ -79,8 +80,7 @@ def share_found(model: jt.Model, signals: np.ndarray, places: np.ndarray) -> flo
 
 def draw(signal: np.ndarray, place: int, learned: np.ndarray) -> None:
     """Save a signal and the filter as soft_argmax.png."""
-    figure = Figure(figsize=(9, 4), layout="tight")
-    left, right = figure.subplots(1, 2)
+    left, right = (figure := Figure(figsize=(9, 4), layout="tight")).subplots(1, 2)
     left.plot(signal, label="one of 10,000 signals")
     left.plot(range(place, place + 6), PATTERN, "o--", label="pattern, to be found")
     left.set(xlabel="time", ylabel="value")

@@ -40,7 +40,7 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
         # 2/3 on average, and four standard errors of 1,024 draws are 0.14.
         r"unit with relu: loss \S+ -> (\S+)": (0.53, 0.81),
         r"unit with leaking_relu: loss \S+ -> (\S+)": (0, 0.05),
-        r"wrong whole numbers: (\d+) of 4": (0, 0),
+        r"wrong whole numbers at last: (\d+) of 4": (0, 0),
     },
     "custom_train_step": {
         r"accuracy held out: (\S+)": (0.9, 1),
@@ -60,7 +60,8 @@ PRINTED = {  # what an example prints, and the least and largest value that is r
     "fgsm": {
         r"epsilon 0.00: accuracy (\S+)": (0.9, 1),
         r"epsilon 0.20: accuracy (\S+)": (0, 0.3),
-        r"PGD less FGSM, at most: (\S+)": (-1, 0),  # Madry et al., 2018: it is stronger
+        # Madry et al., 2018: the stronger attack
+        r"less that under FGSM, at most: (\S+)": (-1, 0),
     },
     "gan": {
         # Of a normal cluster 1 - exp(-9 / 2) = 0.989 lie within three standard
