@@ -21,8 +21,6 @@ class Bounds:
         pending_nodes: Calls that may wait in one recording; one more runs them, so an
             endless loop under a tape is cut into programs of this size. Default
             10,000: above any step that was written by hand.
-        pending_bytes: Bytes of arguments that may wait in one recording. Default
-            2 GiB, a fraction of a small machine's memory.
         compile_at_sight: Calls that a training step may have and still be compiled
             the first time it is seen. Default 1,000, some tens of seconds of XLA.
         programs: Compiled programs that are kept. Default 256.
@@ -44,7 +42,6 @@ class Bounds:
     """
 
     pending_nodes: int = 10_000
-    pending_bytes: int = 2 << 30
     compile_at_sight: int = 1_000
     programs: int = 256
     op_programs: int = 4_096
