@@ -202,8 +202,9 @@ class Compiling:
         # The parts of a long step have programs of their own, all for one line.
         is_part = is_inside("recording/segments.py")
         self._counts = found[0].kind != "inside" and not is_part
-        is_change = self._counts and found[0].kind != "first"
-        if self._loop is not None and is_change and not has_named_size:
+        if found[0].kind == "first":  # counts as a loop's first program only
+            self._counts &= self._loop is not None and not self._loop.count
+        if self._loop is not None and self._counts and not has_named_size:
             self._warn_of_many(self._loop)
 
     def _warn_of_many(self, loop: "_Loop") -> None:
