@@ -1,4 +1,4 @@
-"""Rows C8, C10 and E4 of the hazards, as far as they concern devices.
+"""Rows C8, C10, E4 and G14 of the hazards, as far as they concern devices.
 
 This process may have one device only, so the claims run in another one that has two.
 """
@@ -104,15 +104,86 @@ def test_c10_a_function_reads_and_replaces_variables_where_they_are():
         assert weight.tolist() == [0.0, 0.0]
 
 
+def split(rows):
+    """The same rows, half of them on each device."""
+    mesh = jax.make_mesh((2,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec("rows")
+    return jax.device_put(rows, jax.sharding.NamedSharding(mesh, spec))
+
+
 @needs_two_devices
 def test_c10_an_argument_that_is_split_over_devices_stays_split():
-    mesh = jax.make_mesh((2,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
-    split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("rows"))
     double = jt.function(lambda x: x + x)
     whole = np.arange(4.0, dtype=np.float32)
-    assert len(double(jax.device_put(whole, split))._array().devices()) == 2
+    assert len(double(split(whole))._array().devices()) == 2
     assert len(double(whole)._array().devices()) == 1
-    assert double(jax.device_put(whole, split)).tolist() == [0.0, 2.0, 4.0, 6.0]
+    assert double(split(whole)).tolist() == [0.0, 2.0, 4.0, 6.0]
+
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(46, 3)).astype(np.float32)
+Y = RNG.normal(size=(46, 1)).astype(np.float32)
+KERNEL, BIAS = np.float32([[1.0], [-2.0], [0.5]]), np.float32([0.25])
+
+
+def linear():
+    model = jt.Sequential([jt.layers.Dense(1, input_shape=(3,))])
+    model.set_weights([KERNEL, BIAS])
+    return model
+
+
+@needs_two_devices
+@pytest.mark.parametrize("batch_size", [None, 1, 7, 46, 100])
+def test_g14_rows_that_are_split_over_devices_keep_their_order(batch_size):
+    model, expected = linear(), X @ KERNEL + BIAS
+    predicted = model.predict(split(X), batch_size=batch_size, verbose=0)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-6)
+    model.compile(loss="mse", metrics=["mae"])
+    found = model.evaluate(split(X), split(Y), batch_size=batch_size, verbose=0)
+    errors = expected - Y
+    np.testing.assert_allclose(
+        found, [np.mean(errors**2), np.mean(np.abs(errors))], rtol=1e-5
+    )
+
+
+def descended(batches, rate=0.1):
+    """Weights after steps of gradient descent on the mean squared error, by NumPy."""
+    design = np.hstack([X, np.ones((46, 1), np.float32)])
+    weights = np.vstack([KERNEL, BIAS[None]])
+    for rows in batches:
+        errors = design[rows] @ weights - Y[rows]
+        weights = weights - rate * 2 * design[rows].T @ errors / len(errors)
+    return [weights[:3], weights[3]]
+
+
+@needs_two_devices
+def test_a_batch_that_is_split_over_devices_trains_as_it_does_on_one():
+    model, optimizer, loss_fn = (
+        linear(),
+        jt.optimizers.SGD(0.1),
+        jt.losses.MeanSquaredError(),
+    )
+    x, y = split(X), split(Y)
+    for _ in range(4):
+        with jt.GradientTape() as tape:
+            loss = loss_fn(y, model(x))
+        gradients = tape.gradient(loss, model.weights)
+        optimizer.apply_gradients(zip(gradients, model.weights, strict=True))
+    for found, expected in zip(
+        model.get_weights(), descended([slice(46)] * 4), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert len(model.weights[0].value._array().devices()) == 2
+
+
+@needs_two_devices
+def test_fit_takes_samples_that_are_split_over_devices():
+    model = linear()
+    model.compile(jt.optimizers.SGD(0.1), "mse")
+    model.fit(split(X), split(Y), batch_size=23, epochs=2, shuffle=False, verbose=0)
+    steps = [slice(0, 23), slice(23, 46)] * 2
+    for found, expected in zip(model.get_weights(), descended(steps), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
 @needs_two_devices
