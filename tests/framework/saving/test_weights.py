@@ -394,3 +394,37 @@ def test_the_arrays_of_a_saved_model_are_told_from_weights(tmp_path):
 def test_a_folder_that_is_missing_is_told(tmp_path):
     with pytest.raises(jt.errors.FileAccessError, match="there is no such folder"):
         make().save_weights(tmp_path / "none" / "w.safetensors")
+
+
+class Twins(jt.Model):
+    """Layers and variables of one name, told apart by where they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = jt.layers.Dense(2, name="same")
+        self.second = jt.layers.Dense(2, name="same")
+        self.scale = jt.Variable([1.0, 2.0], name="same")
+        self.shifts = [jt.Variable(3.0, name="same"), jt.Variable(4.0, name="same")]
+
+    def call(self, inputs):
+        hidden = self.second(self.first(inputs)) * self.scale
+        return hidden + self.shifts[0] + self.shifts[1]
+
+
+def test_g11_equal_names_have_keys_of_their_own_in_every_process(path):
+    models = [Twins(), Twins()]  # automatic names are counted on in between
+    for model in models:
+        model(np.ones((1, 2)))
+    values = fill(models[0], 1)
+    models[0].save_weights(path)
+    models[1].load_weights(path)
+    assert_weights(models[1], values)
+    assert sorted(safetensors.numpy.load_file(path)) == [
+        "first/bias",
+        "first/kernel",
+        "scale",
+        "second/bias",
+        "second/kernel",
+        "shifts/0",
+        "shifts/1",
+    ]
