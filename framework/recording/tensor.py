@@ -559,6 +559,8 @@ def convert(value: TensorLike, dtype: Any = None, name: str = "value") -> Any:
     if dtype is None:
         if value.__class__ is _ARRAY:
             return from_array(value)
+        if value.__class__ is np.ndarray:  # the tests below cost 0.5 us
+            return from_array(private_array(value, None, name))
         if is_number(value):
             return scalar(value)
         if isinstance(value, jax.Array):  # a tracer
