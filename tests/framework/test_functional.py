@@ -82,6 +82,28 @@ def test_inputs_and_outputs_nest_as_they_were_given():
     np.testing.assert_allclose(second["r"][0], 6 * X**2, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "nest",
+    [
+        lambda z, a: {"z": z, "a": a},
+        lambda z, a: {"a": a, "z": z},
+        lambda z, a: [{"z": z, "a": a}],
+        lambda z, a: {"z": z, "more": {"y": a}},
+    ],
+    ids=["z first", "a first", "in a list", "nested"],
+)
+def test_inputs_in_dictionaries_of_any_order_are_taken_by_their_keys(nest):
+    z, a = jt.Input((3,), name="z"), jt.Input((3,), name="a")
+    model = jt.Model(nest(z, a), jt.layers.Subtract()([z, a]))
+    ten, one = np.full((2, 3), 10, np.float32), np.ones((2, 3), np.float32)
+    assert model(nest(ten, one)).tolist() == [[9.0] * 3] * 2
+    assert model.predict(nest(ten, one), verbose=0).tolist() == [[9.0] * 3] * 2
+    inner = model(nest(z, a))
+    assert jt.Model([z, a], inner)([ten, one]).tolist() == [[9.0] * 3] * 2
+    model.compile(loss="mse")
+    assert model.evaluate(nest(ten, one), np.full((2, 3), 9.0), verbose=0) == 0
+
+
 def test_inputs_in_a_list_may_come_by_name():
     a, b = jt.Input((3,), name="a"), jt.Input((3,), name="b")
     model = jt.Model([a, b], a - b)
