@@ -81,6 +81,14 @@ class Optax(Optimizer):
             "jt.optimizers.Optax(optax.adamw(1e-3))."
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        joint = [*zip(self.groups(), self._joint.values(), strict=True)]
+        return {**super().__getstate__(), "_joint": joint}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._joint = {tuple(map(id, group)): own for group, own in state["_joint"]}
+
     def groups(self) -> list[list[Variable]]:
         """The lists of variables that have a state together."""
         return [[self._known[number] for number in key] for key in self._joint]

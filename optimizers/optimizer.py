@@ -119,6 +119,21 @@ class Optimizer(Module):
             self.__dict__["_updates"] = {}  # they hold the settings of before
         super().__setattr__(name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle gets: slots with the variables that they belong to.
+
+        A copied variable has another `id`, and a compiled update is made anew.
+        """
+        slots = [(self._known[key], own) for key, own in self._slots.items()]
+        rest = {"_known": {}, "_updates": {}, "_told": set()}
+        return {**self.__dict__, **rest, "_slots": slots}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        pairs = state["_slots"]
+        self._slots = {id(variable): own for variable, own in pairs}
+        self._known = {id(variable): variable for variable, _ in pairs}
+
     def transformation(self) -> optax.GradientTransformationExtraArgs:
         """The update rule for one variable.
 

@@ -1,5 +1,6 @@
 """Compiled: what `compile` was given, and the programs that were made of it."""
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -49,7 +50,8 @@ class Compiled:
         self.pace: dict[Any, float] = {}
 
     def __deepcopy__(self, memo: dict) -> "Compiled":
-        return Compiled(self.arguments, self._names)
+        # Metrics are state: a copy has its own.
+        return Compiled(copy.deepcopy(self.arguments, memo), self._names)
 
     def __reduce__(self) -> Any:
         return Compiled, (self.arguments, self._names)

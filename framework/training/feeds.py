@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import jax
@@ -18,7 +18,7 @@ import numpy as np
 from .. import config, nesting
 from ..recording.ingest import aligned_empty, private_array
 from ..recording.op import ArrayClass
-from .data import Source
+from .data import Source, take_rows
 
 _STACKED_BYTES = 4 * 2**20
 """Bytes of batches that are launched together: more would not make a launch cheaper."""
@@ -82,15 +82,18 @@ def feed_for(source: Source, pads: bool, most: int | None) -> "Feed":
         return Streamed(source, most)
     leaves = jax.tree.leaves(arrays)
     is_on_host = not any(leaf.__class__ is ArrayClass for leaf in leaves)
-    if is_on_host and sum(leaf.nbytes for leaf in leaves) > _most_copied():
+    if is_on_host and sum(leaf.nbytes for leaf in leaves) > _most_copied(leaves):
         return Gathered(source, pads, most)
     return Resident(source, pads)
 
 
-def _most_copied() -> int:
+def _most_copied(leaves: Sequence[np.ndarray]) -> int:
     """Bytes of samples up to which all are copied to the device."""
     bound = config.bounds.resident_bytes
-    return min(bound, _COPIED_BYTES) if jax.default_backend() == "cpu" else bound
+    # Samples that lie in pieces (arrays by columns) are put together once for all.
+    are_whole = all(leaf[:1].flags.c_contiguous for leaf in leaves)
+    is_near = jax.default_backend() == "cpu" and are_whole
+    return min(bound, _COPIED_BYTES) if is_near else bound
 
 
 class Feed:
@@ -104,7 +107,7 @@ class Feed:
         """Batches of an epoch, `None` if only its end will tell."""
         return self._source.num_batches
 
-    def portions(self, epoch: int, first: int = 0) -> Iterator[Portion]:
+    def portions(self, epoch: int, first: int = 0) -> Generator[Portion, None, None]:
         """The portions of an epoch, from batch number `first` on."""
         raise NotImplementedError
 
@@ -141,7 +144,7 @@ class _InMemory(Feed):
         self._leaves, self._tree = nesting.flatten(source.arrays)
         self._pads = pads
 
-    def portions(self, epoch: int, first: int = 0) -> Iterator[Portion]:
+    def portions(self, epoch: int, first: int = 0) -> Generator[Portion, None, None]:
         """The full batches, and the last one by itself if it is not filled up."""
         order = self._source.order(epoch)
         done = 0
@@ -218,9 +221,8 @@ class Gathered(_InMemory):
         columns = []
         for leaf in self._leaves:
             column = _column(group.room, number, (size, *leaf.shape[1:]), leaf.dtype)
-            flat = column[:number].reshape(-1, *leaf.shape[1:])
-            # "clip" writes without a buffer of its own; all numbers are within.
-            np.take(leaf, group.rows.ravel(), axis=0, out=flat, mode="clip")
+            flat = column[:number].reshape(number * size, *leaf.shape[1:])
+            take_rows(leaf, group.rows.ravel(), flat)
             columns.append(jax.device_put(column))
         if group.counts is not None:
             counts = _column(group.room, number, (), np.int32)
@@ -244,7 +246,7 @@ class Streamed(Feed):
         super().__init__(source)
         self._most = most
 
-    def portions(self, epoch: int, first: int = 0) -> Iterator[Portion]:
+    def portions(self, epoch: int, first: int = 0) -> Generator[Portion, None, None]:
         """Groups of batches, each stacked."""
         batches = iter(self._source.batches(epoch, first))
         waiting: Any = next(batches, None)

@@ -97,6 +97,7 @@ class Fitting:
         """Train; returns the History."""
         with contextlib.ExitStack() as stack:
             stack.callback(leave_bodies, current())
+            stack.callback(self._model.__dict__.pop, "_kept_position", None)
             stack.callback(self._source.close)
             if self._validation is not None:
                 stack.callback(self._validation.close)

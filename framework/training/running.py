@@ -1,5 +1,6 @@
 """Running: the steps of an epoch, as many in one launch as pay."""
 
+import contextlib
 import math
 import time
 from typing import Any
@@ -74,26 +75,29 @@ class Run:
         position = self._position
         # Of an epoch that is over, all but its validation, there is nothing to do.
         logs: Any = position.logs if first else {}
-        is_first, done = first == 0, first
-        for portion in self._feed.portions(number, first):
-            position.batch = portion.batch
-            steps = self._steps_for(portion)
-            place = portion.start
-            while place < portion.stop and not self._is_stopped():
-                stop = min(portion.stop, place + self._length(portion, steps))
-                if self._watches:
-                    self._tell("batch_begin", done)
-                logs = self._launch(steps, portion, place, stop, is_first)
-                done += stop - place
-                position.step, position.logs = done, logs
-                position.total_steps += stop - place
-                place, is_first = stop, False
-                self._tell_of(done, logs)
+        done = first
+        with contextlib.closing(self._feed.portions(number, first)) as portions:
+            for portion in portions:
+                position.batch = portion.batch
+                steps = self._steps_for(portion)
+                place = portion.start
+                while place < portion.stop and not self._is_stopped(done):
+                    stop = min(portion.stop, place + self._length(portion, steps))
+                    if self._watches:
+                        self._tell("batch_begin", done)
+                    logs = self._launch(steps, portion, place, stop, not done)
+                    done += stop - place
+                    position.step, position.logs = done, logs
+                    position.total_steps += stop - place
+                    place = stop
+                    self._tell_of(done, logs)
+                if self._is_stopped(done):
+                    break
         return read_logs(logs)
 
-    def _is_stopped(self) -> bool:
-        """Whether a callback that looks at batches has ended the training."""
-        return self._mode == "train" and self._watches and self._model.stop_training
+    def _is_stopped(self, done: int) -> bool:
+        """Whether a callback has ended the training in the middle of this epoch."""
+        return self._mode == "train" and done > 0 and self._model.stop_training
 
     def _steps_for(self, portion: Portion) -> Steps:
         key = (self._mode, portion.tree, portion.is_ordered, portion.is_masked)

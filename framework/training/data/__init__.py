@@ -1,6 +1,7 @@
 """Where batches come from: arrays, datasets, generators, loaders of other libraries."""
 
 from .array_source import ArraySource as ArraySource
+from .array_source import take_rows as take_rows
 from .batch import require_labels as require_labels
 from .batch import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from .categories import to_categorical as to_categorical

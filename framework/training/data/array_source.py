@@ -126,10 +126,24 @@ def _rows_of(parts: tuple[Any, ...], rows: slice | np.ndarray) -> tuple[Any, ...
     return tuple(map_arrays(taken, p, n) for p, n in zip(parts, PARTS, strict=False))
 
 
+def take_rows(
+    array: np.ndarray, rows: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Some samples, by their numbers, which must be within; put into `out` if given."""
+    if array.flags.c_contiguous and array.flags.aligned:
+        # "clip" writes without a buffer of its own.
+        return np.take(array, rows, axis=0, out=out, mode="clip")
+    taken = array[rows]  # np.take would copy the whole array first
+    if out is None:
+        return taken
+    out[...] = taken
+    return out
+
+
 def _taken(array: np.ndarray, rows: slice | np.ndarray, name: str) -> np.ndarray:
     """Some samples as an array of their own."""
     if isinstance(rows, slice):
         taken = np.array(array[rows], order="C")
     else:
-        taken = np.take(array, rows, axis=0)
+        taken = take_rows(array, rows)
     return taken if has_device_dtype(taken) else narrowed(taken, name)

@@ -1,6 +1,12 @@
 """`fit` against the same loop written with the tape, and against counts by hand."""
 
+import copy
+import gc
+import pickle
+import weakref
+
 import numpy as np
+import optax
 import pytest
 
 import jaxtape as jt
@@ -280,6 +286,106 @@ def test_callbacks_see_every_batch_and_may_stop():
     stopping = Stopping()
     compiled().fit(X, Y, epochs=5, verbose=0, callbacks=[stopping])
     assert stopping.seen == ((0, float), (1, float), (2, float))
+
+
+def test_a_source_without_an_end_is_left_where_a_callback_stops():
+    taken = []
+
+    def batches():
+        while True:
+            taken.append(len(taken))
+            assert len(taken) < 1000, "not left"
+            yield X[:25], Y[:25]
+
+    class Stopping(jt.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 2
+
+    model = compiled()
+    model.fit(batches(), epochs=5, verbose=0, callbacks=[Stopping()])
+    assert int(model.optimizer.iterations) == 3
+
+
+@pytest.mark.parametrize("resident_bytes", [0, 2**30], ids=["gathered", "resident"])
+@pytest.mark.parametrize("most", [1, 3])
+def test_the_first_nan_ends_the_training_within_its_launch(
+    monkeypatch, resident_bytes, most, capsys
+):
+    monkeypatch.setattr(jt.config.bounds, "resident_bytes", resident_bytes)
+    x = X.copy()
+    x[45] = np.nan  # in the fifth of ten batches
+    model = compiled(steps_per_execution=most)
+    callbacks = [jt.callbacks.TerminateOnNaN()]
+    model.fit(x, Y, 10, epochs=3, shuffle=False, verbose=0, callbacks=callbacks)
+    assert 5 <= int(model.optimizer.iterations) < 5 + most
+    assert capsys.readouterr().out.count("the training ends") == 1
+
+
+LAYOUTS = {
+    "by columns": np.asfortranarray,
+    "every second row": lambda x: np.repeat(x, 2, axis=0)[::2],
+    "columns backwards": lambda x: x[:, ::-1].copy()[:, ::-1],
+    "not aligned": lambda x: np.frombuffer(b" " + x.tobytes(), x.dtype, -1, 1).reshape(
+        x.shape
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_arrays_of_any_layout_train_the_same(monkeypatch, layout):
+    model, other = compiled(), compiled()
+    other.set_weights(model.get_weights())
+    model.fit(X, Y, epochs=2, shuffle=False, verbose=0)
+    monkeypatch.setattr(jt.config.bounds, "resident_bytes", 0)
+    other.fit(layout(X), layout(Y), epochs=2, shuffle=False, verbose=0)
+    for found, expected in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_an_axis_of_length_zero_is_no_hindrance(monkeypatch):
+    monkeypatch.setattr(jt.config.bounds, "resident_bytes", 0)
+    inputs = [jt.Input((8,)), jt.Input((0,))]
+    outputs = jt.layers.Dense(1)(jt.layers.Concatenate()(inputs))
+    model = jt.Model(inputs, outputs)
+    model.compile("sgd", "mse")
+    losses = model.fit([X, X[:, :0]], Y, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("resident_bytes", [0, 2**30], ids=["gathered", "resident"])
+def test_nothing_of_the_data_is_kept_after_fit(monkeypatch, resident_bytes):
+    monkeypatch.setattr(jt.config.bounds, "resident_bytes", resident_bytes)
+    model, x, y = compiled(), X.copy(), Y.copy()
+    model.fit(x, y, validation_data=(x, y), verbose=0)
+    kept = weakref.ref(x)
+    del x
+    gc.collect()
+    assert kept() is None
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
+    ids=["deepcopy", "pickle"],
+)
+def test_a_copy_goes_on_as_the_model_does(copied):
+    assert_goes_on(copied, jt.optimizers.Adam(0.01))
+
+
+def test_a_copy_with_a_rule_of_optax_goes_on_as_the_model_does():
+    assert_goes_on(copy.deepcopy, jt.optimizers.Optax(optax.adam(0.01)))
+
+
+def assert_goes_on(copied, optimizer):
+    model = network()
+    model.compile(optimizer, "mse", metrics=[jt.metrics.MeanAbsoluteError()])
+    model.fit(X, Y, epochs=2, shuffle=False, verbose=0)
+    other = copied(model)
+    for each in (model, other):
+        each.fit(X, Y, epochs=2, shuffle=False, verbose=0)
+    assert other.history.history == model.history.history
+    for found, expected in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_fit_before_compile_says_what_to_do():

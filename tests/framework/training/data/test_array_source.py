@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.training.data import find_source
+from jaxtape.framework.training.data import find_source, take_rows
 
 X = np.arange(20, dtype=np.float32).reshape(10, 2)
 Y = np.arange(10, dtype=np.int32)
@@ -172,6 +172,18 @@ class Frame:
 
     def to_numpy(self):
         return self.values
+
+
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
+def test_some_samples_are_taken_without_a_copy_of_all(layout):
+    array = layout(np.arange(1_000_000.0).reshape(100_000, 10))
+    numbers = np.array([99_999, 0, 7])
+    tracemalloc.start()
+    taken = take_rows(array, numbers)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken[:, 0].tolist() == [999_990, 0, 70]
+    assert peak < 100_000  # of 8 million bytes
 
 
 def test_frames_are_arrays_and_a_series_is_one_column_as_in_keras():
