@@ -3,6 +3,7 @@
 import sys
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ LOGS = {
 @pytest.fixture(autouse=True)
 def closed():
     yield
-    mpl.pyplot.close("all")
+    plt.close("all")
 
 
 @pytest.fixture
