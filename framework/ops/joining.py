@@ -123,10 +123,12 @@ def split(
 
 
 def _part_lengths(parts: Any, length: int) -> list[int]:
-    lengths = list(sizes(parts, "num_or_size_splits"))
     if np.ndim(parts) == 0:
-        number = max(lengths[0], 1)
+        number = one_integer(parts, "num_or_size_splits")
+        if number < 1 or length % number:
+            return [-1]  # which is refused
         return [length // number] * number
+    lengths = list(sizes(parts, "num_or_size_splits"))
     if lengths.count(-1) == 1:
         lengths[lengths.index(-1)] = length - sum(lengths) - 1
     return lengths
