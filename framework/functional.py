@@ -37,7 +37,7 @@ class Graph:
         owner: What messages call the model.
 
     Attributes:
-        inputs, outputs: As given; dictionaries in the order of `sources`, JAX's.
+        inputs, outputs: As given; dictionaries of inputs in the order of `sources`.
         sources, results: The same, flat.
         steps: The calls in between, and those that make the inputs, in order.
         calls: The same for each layer and op, those furthest from the outputs first.
@@ -52,10 +52,8 @@ class Graph:
     def __init__(self, inputs: Any, outputs: Any, owner: str) -> None:
         self.owner = owner
         # As JAX orders keys, and so the tensors: what a call gives is paired by place.
-        self.inputs, self.outputs = (
-            jax.tree.map(lambda tensor: tensor, part, is_leaf=is_handle)
-            for part in (inputs, outputs)
-        )
+        self.inputs = jax.tree.map(lambda tensor: tensor, inputs, is_leaf=is_handle)
+        self.outputs = outputs
         self.sources = _symbolic_leaves(inputs, "inputs", owner)
         self.results = _symbolic_leaves(outputs, "outputs", owner)
         self._refuse_repeated_inputs()

@@ -643,4 +643,6 @@ def _convert_input(value: Any) -> Any:
             f"A layer was called on the string {value!r}; it takes arrays. "
             "Encode text as integers first."
         )
+    if isinstance(value, dict):  # an OrderedDict, or of a class of one's own
+        return _convert_inputs(dict(value))
     return convert(value, name="inputs")

@@ -1,5 +1,6 @@
 """Functional models: what they compute, against NumPy, and what they refuse."""
 
+import collections
 import copy
 import json
 
@@ -89,8 +90,9 @@ def test_inputs_and_outputs_nest_as_they_were_given():
         lambda z, a: {"a": a, "z": z},
         lambda z, a: [{"z": z, "a": a}],
         lambda z, a: {"z": z, "more": {"y": a}},
+        lambda z, a: collections.OrderedDict(z=z, a=a),
     ],
-    ids=["z first", "a first", "in a list", "nested"],
+    ids=["z first", "a first", "in a list", "nested", "ordered"],
 )
 def test_inputs_in_dictionaries_of_any_order_are_taken_by_their_keys(nest):
     z, a = jt.Input((3,), name="z"), jt.Input((3,), name="a")
