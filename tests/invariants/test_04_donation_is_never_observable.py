@@ -63,6 +63,7 @@ ALIASES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Compile")  # each way of taking is a program
 @pytest.mark.filterwarnings("ignore:A JAX function read the value")
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_what_was_taken_from_a_variable_keeps_its_value(covered):
