@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording.site import user_site
+from jaxtape.framework.recording.site import is_ours, user_site
+from tests.package_files import ROOT, package_files
 
 CELL = "x = 1\nsite = user_site()\n"
 
@@ -21,6 +22,12 @@ def site_in(file, text=CELL):
 
 def test_a_line_of_a_file():
     assert str(site_in("/home/user/train.py")) == "/home/user/train.py:2"
+
+
+def test_a_script_beside_the_package_is_the_user_s():
+    place = str(ROOT / "train.py")
+    assert str(site_in(place)) == f"{place}:2"
+    assert all(is_ours(str(path)) for path in package_files())
 
 
 def test_a_cell_of_an_older_notebook():
