@@ -171,8 +171,10 @@ class _InMemory(Feed):
             counts = np.full(num_full + 1, size, np.int32)
             counts[-1] = rest
             return self._split(order.reshape(-1, size), counts)
-        full = self._split(order[: num_full * size].reshape(-1, size), None)
-        return full + self._split(order[None, num_full * size :], None) * bool(rest)
+        groups = self._split(order[: num_full * size].reshape(-1, size), None)
+        if rest:
+            groups += self._split(order[None, num_full * size :], None)
+        return groups
 
     def _split(self, rows: np.ndarray, counts: np.ndarray | None) -> list[_Group]:
         room = min(self._most, len(rows))
