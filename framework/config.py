@@ -32,7 +32,8 @@ class Bounds:
             Default 1 MiB, where the two cost about the same.
         packed_size: Elements up to which a result that is held but rarely read
             travels together with others in one buffer, and up to which a variable
-            shares a buffer with others. Default 4,096 (16 KiB).
+            shares a buffer with others; half of that where the variables have more
+            than eight times as many together. Default 4,096 (16 KiB).
         home_size: Elements up to which a shared buffer is filled. Default 65,536, so
             that a large model has several that are updated in parallel.
         resident_bytes: Size up to which `fit` keeps all samples on the device and
