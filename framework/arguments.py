@@ -1,8 +1,9 @@
 """The arguments of a kept function: which are inputs, and what tells its programs."""
 
+import functools
 from collections.abc import Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,32 +16,90 @@ from .recording.ingest import private_array
 from .recording.node import Handle
 from .recording.op import ArrayClass
 from .recording.signature import SCALAR, TensorType, freeze, plain_type, type_of
+from .recording.steady import Steady
 from .recording.tensor import Tensor
 from .variable import Variable
 
 _HOST = (np.ndarray, np.generic)  # as a union it would be made anew: 0.1 us
+_NUMBERS = frozenset({np.float32, np.int32, np.bool_})
+"""Host values that nobody can change, which programs take as they are."""
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
 
 
-def classes_of(args: tuple) -> tuple[tuple | None, list[Any]]:
-    """Which arguments are arrays, and the others' values; no key for anything else."""
-    parts, arrays = [], []
-    for value in args:
-        kind = value.__class__
-        if kind is Tensor:
-            value = value._value
-            kind = value.__class__
-        if kind is ArrayClass:
-            arrays.append(value)
-            parts.append(kind)
-        elif kind in _PLAIN:
-            parts.append(freeze(value))
-        elif issubclass(kind, _HOST):
-            arrays.append(private_array(value))
-            parts.append(ArrayClass)
-        else:
-            return None, arrays
-    return tuple(parts), arrays
+class _Classes(NamedTuple):
+    """What to do with arguments of some classes, by their positions.
+
+    Attributes:
+        tensors: Those whose arrays are inputs.
+        numbers: Those that are numbers of NumPy's.
+        hosts: Those that are copied.
+        fixed: Those that are structure.
+        inputs: All others, if there are any of `fixed`.
+        are_known: Whether there are no others than these.
+    """
+
+    tensors: tuple[int, ...]
+    numbers: tuple[int, ...]
+    hosts: tuple[int, ...]
+    fixed: tuple[int, ...]
+    inputs: tuple[int, ...]
+    are_known: bool
+
+
+@functools.lru_cache(maxsize=4096)
+def _sorted(classes: tuple[type, ...]) -> _Classes:
+    places = range(len(classes))
+    fixed = tuple(n for n in places if classes[n] in _PLAIN)
+    tensors = tuple(n for n in places if classes[n] is Tensor)
+    numbers = tuple(n for n in places if issubclass(classes[n], np.generic))
+    hosts = tuple(n for n in places if issubclass(classes[n], np.ndarray))
+    ready = sum(kind is ArrayClass for kind in classes)
+    known = len(tensors) + len(numbers) + len(hosts) + len(fixed) + ready
+    inputs = tuple(n for n in places if n not in fixed)
+    return _Classes(tensors, numbers, hosts, fixed, inputs, known == len(classes))
+
+
+def classes_of(args: tuple) -> tuple[tuple | None, Sequence[Any]]:
+    """The arguments' classes, and the values of those that are structure; the arrays.
+
+    No key where there are others than arrays, numbers and text, or an array that is
+    not there yet.
+    """
+    key = (*map(type, args),)
+    tensors, numbers, hosts, fixed, inputs, are_known = _sorted(key)
+    if not are_known:
+        return None, ()
+    if not tensors and not numbers and not hosts and not fixed:
+        return key, args
+    arrays = [*args]
+    for n in tensors:
+        array = arrays[n] = arrays[n]._value
+        if array.__class__ is not ArrayClass:
+            return None, ()
+    for n in numbers:
+        number = arrays[n]
+        found = _find((number.__class__, number.tobytes()))
+        arrays[n] = _number(number) if found is None else found
+    for n in hosts:
+        arrays[n] = private_array(arrays[n])
+    if fixed:
+        key = (key, *[freeze(args[n]) for n in fixed])
+        arrays = [arrays[n] for n in inputs]
+    return key, arrays
+
+
+_steady = Steady()
+_find = _steady.get
+
+
+def _number(value: np.generic) -> Any:
+    """A number of NumPy's as an input; one that comes often is on the device."""
+    array = value if value.__class__ in _NUMBERS else private_array(value)
+    key = (array.dtype.type, array.tobytes())
+    found = _find(key)
+    if found is None:
+        _steady.note(key, array)
+    return array if found is None else found
 
 
 def signature_of(

@@ -4,6 +4,7 @@ import functools
 import inspect
 import threading
 import warnings
+from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
@@ -24,7 +25,7 @@ from .recording import execution
 from .recording.arithmetic import IDENTITY
 from .recording.body import Body, body_of, is_handle, settle_homes
 from .recording.cache import Cache
-from .recording.node import Handle, current
+from .recording.node import Handle, current, here
 from .recording.program import StructureError
 from .recording.routine import Routine
 from .recording.signature import (
@@ -182,13 +183,20 @@ class Function:
         """Run the program of these arguments; the first time, record it."""
         if kwargs or self._input_signature is not None:
             args, kwargs = self._arranged(args, kwargs)
-        recording = current()
+        recording = here.recording
+        if (
+            recording is None
+            or recording.task is not None
+            or _get_running_loop() is not None
+        ):
+            recording = current()
         if not recording.depth:
-            if recording.is_waiting:
+            if recording.node is not None and recording.is_waiting:
                 execution.run(recording)
-            made = self._run_usual(args, kwargs)
-            if made is not _UNUSUAL:
-                return made
+            if not kwargs:
+                made = self._run_usual(args)
+                if made is not _UNUSUAL:
+                    return made
         key, arrays = signature_of(args, kwargs, not recording.depth)
         if key is None or config.runs_eagerly():
             return self._python_function(*args, **kwargs)
@@ -200,7 +208,7 @@ class Function:
         self._note_usual(args, kwargs, recorded)
         return recorded.run(arrays)
 
-    def _run_usual(self, args: tuple, kwargs: dict) -> Any:
+    def _run_usual(self, args: tuple) -> Any:
         """Run what such arguments were run by last, whatever their types are.
 
         The program itself refuses arrays of other types, when it is traced for them:
@@ -208,20 +216,19 @@ class Function:
         """
         key, arrays = classes_of(args)
         recorded = self._usual.get(key)
-        if (
-            recorded is None
-            or kwargs
-            or not recorded.watch.is_same()
-            or _switches.checks
-            or _bounds.pending_nodes == 1
-        ):
+        if recorded is None or not recorded.watch.is_same():
+            return _UNUSUAL
+        direct = recorded.routine.direct
+        if direct is None or _switches.checks or _bounds.pending_nodes == 1:
             return _UNUSUAL
         try:
-            made = recorded.routine.run_directly(arrays)
+            made = direct.run(arrays)
         except StructureError:  # another shape, dtype or setting of JAX
             self._usual, self._is_various = {}, True
             return _UNUSUAL
-        return _UNUSUAL if made is None else recorded.nested(made)
+        if made is None:
+            return _UNUSUAL
+        return made[0] if recorded.returns_one else recorded.nested(made)
 
     def _note_usual(self, args: tuple, kwargs: dict, recorded: "_Recorded") -> None:
         """Remember what runs arguments of these classes, if it was always the same."""
@@ -347,6 +354,7 @@ class _Recorded:
 
     Attributes:
         routine: What it computes.
+        returns_one: Whether it returns one Tensor, in no structure.
         watch: What it stands on.
     """
 
@@ -361,7 +369,8 @@ class _Recorded:
     ) -> None:
         self.routine = routine
         self._tree = tree
-        self._is_single = len(found) == 1 and jax.tree.structure(0) == tree
+        is_single = len(found) == 1 and jax.tree.structure(0) == tree
+        self.returns_one = is_single and bool(places)
         fixed = dict(enumerate(found))
         self._found = [None if n in places else fixed[n] for n in range(len(found))]
         self._places = places
@@ -397,7 +406,7 @@ class _Recorded:
 
     def nested(self, results: Sequence[Any]) -> Any:
         """The results as the function returned them."""
-        if self._is_single and self._places:
+        if self.returns_one:
             return results[0]
         found = self._found.copy()
         for place, result in zip(self._places, results, strict=True):

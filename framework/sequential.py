@@ -56,7 +56,7 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._stack: list[Layer] = []
         self._entry: InputLayer | None = None
-        self._names: set[str] = set()
+        self._taken_names: set[str] = set()
         self._results: list[Any] = []
         """Symbolic input, and output of each layer, once the input shape is known."""
         if not isinstance(layers, Iterable | None):
@@ -95,7 +95,7 @@ class Sequential(Model):
 
     def _remove_last(self) -> Layer:
         layer = self._stack.pop()
-        self._names.discard(layer.name)
+        self._taken_names.discard(layer.name)
         if len(self._results) > len(self._stack) + 1:
             step = jax.tree.leaves(self._results.pop(), is_leaf=is_handle)[0]._step
             layer.__dict__["_steps"].remove(step)
@@ -113,7 +113,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             self._begin(layer)
             return
-        if layer.name in self._names:
+        if layer.name in self._taken_names:
             raise ArgumentError(
                 f"Sequential '{self.name}' has a layer named '{layer.name}' already. "
                 "Give each layer a name of its own."
@@ -122,7 +122,7 @@ class Sequential(Model):
             self._begin(InputLayer(batch_shape=layer._input_shape, dtype=layer.dtype))
         if not self._stack and self._entry is None and isinstance(layer, Model):
             self._begin_as(layer)
-        self._names.add(layer.name)
+        self._taken_names.add(layer.name)
         self._stack.append(layer)
         if not self.trainable:
             layer.trainable = False

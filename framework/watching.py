@@ -26,6 +26,7 @@ import jax
 import numpy as np
 
 from .captures import Same, globals_of
+from .initializers import Initializer
 from .module import (
     Attributes,
     Module,
@@ -55,6 +56,7 @@ _BOOKKEEPING = frozenset(
         "_rate",
         "_slots",
         "_steps",
+        "_taken_names",
         "_updates",
     ]
 )
@@ -304,6 +306,8 @@ class _Walk:
         settings = constructor_arguments(kind)
         for name, value in list(vars(module).items()):
             if name.startswith("_kept_") or name in _BOOKKEEPING:
+                continue
+            if isinstance(value, Initializer):  # it has done its work
                 continue
             if is_users and not (
                 name in self._by or name in settings or name == "_trainable"

@@ -110,7 +110,7 @@ ORDER = {
         ("clipping", "solving"),
     ),
     "framework.recording": (
-        ("signature", "cache", "site", "snapshot"),
+        ("signature", "cache", "site", "snapshot", "steady"),
         ("op",),
         ("node",),
         ("checking",),

@@ -21,8 +21,7 @@ from .node import Node, Recording, getter
 from .replay import Pullbacks, as_typed, needed, replay, values_taken
 from .signature import SCALAR, TensorType, settings
 from .snapshot import Snapshot, cut, where_it_is
-
-_STEADY = 8  # times that numbers came again before they are kept on the device
+from .steady import Steady
 
 
 class StructureError(Exception):
@@ -348,11 +347,11 @@ def _is_typed_scalar(kind: TensorType) -> bool:
 class _Numbers:
     """Python numbers as one argument for each kind, floats and integers.
 
-    A number on its own costs a launch about 2 microseconds; numbers that stay the same
-    are handed over as an array that is on the device already.
+    A number on its own costs a launch about 2 microseconds; numbers that come again are
+    handed over as an array that is on the device already.
     """
 
-    __slots__ = ("_groups", "_last", "_take")
+    __slots__ = ("_groups", "_steady", "_take")
 
     def __init__(self, numbers: Sequence[int], types: Sequence[TensorType]) -> None:
         integers = [n for n in numbers if types[n].dtype.kind == "i"]
@@ -361,21 +360,20 @@ class _Numbers:
         groups = ((integers, np.int32), (floats, wide))
         self._groups = [(group, dtype) for group, dtype in groups if group]
         self._take = [getter(group) for group, _ in self._groups]
-        self._last: list[tuple[Any, int, Any]] = [((), 0, None)] * len(self._take)
+        self._steady = [Steady() for _ in self._groups]
 
     def packed(self, values: Any) -> list[Any]:
         """The arguments, from values by number: those of a recording."""
         arrays = []
         for position, take in enumerate(self._take):
             numbers = take(values)
-            before, times, array = self._last[position]
-            # Zeros have two signs that compare equal.
-            if numbers != before or 0 in numbers:
-                times, array = 0, None
+            array = self._steady[position].get(numbers)
             if array is None:
-                array = np.array(numbers, self._groups[position][1])
-                kept = jax.device_put(array) if times == _STEADY else None
-                self._last[position] = (numbers, times + 1, kept)
+                dtype = self._groups[position][1]
+                array = np.array(numbers, dtype)
+                # Zeros of two signs compare equal.
+                if dtype is np.int32 or 0 not in numbers:
+                    self._steady[position].note(numbers, array)
             arrays.append(array)
         return arrays
 

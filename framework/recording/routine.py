@@ -25,6 +25,8 @@ from .slots import Slot, slots
 from .snapshot import Snapshot
 from .tensor import make_result
 
+_switches = config.switches
+
 
 class Routine:
     """What a function of arrays does, to be run again and again.
@@ -34,6 +36,9 @@ class Routine:
         body: What it calls; its first numbers are the arguments.
         num_arguments: How many arrays it takes.
         results: Numbers of its results, each that of a recorded call.
+
+    Attributes:
+        direct: The program that is there, to be called; `None` before the first run.
     """
 
     def __init__(
@@ -47,7 +52,7 @@ class Routine:
         self._results = tuple(results)
         types = body.node.types()
         self._types = [plain_type(types[number]) for number in results]
-        self._direct: _Direct | None = None
+        self.direct: Direct | None = None
         self._computation = Computation(body, num_arguments, results)
         self.op = Op(
             name,
@@ -73,19 +78,8 @@ class Routine:
         Args:
             arrays: Of the types that it was made for, under the settings of JAX too.
         """
-        made = self.run_directly(arrays)
+        made = None if self.direct is None else self.direct.run(arrays)
         return self._run_as_recording(arrays) if made is None else made
-
-    def run_directly(self, arrays: Sequence[Any]) -> list[Handle] | None:
-        """The results by the program that is there; `None` if there is none.
-
-        Raises:
-            StructureError: if the arrays or the settings are not as it was made for.
-        """
-        direct = self._direct
-        if direct is None or direct.moves != Home.moves or config.switches.safe_steps:
-            return None
-        return direct.run(arrays)
 
     def _run_as_recording(self, arrays: Sequence[Any]) -> list[Handle]:
         recording, handles = self._recording(arrays)
@@ -116,35 +110,34 @@ class Routine:
 
     def _prepare(self, slot: Slot) -> None:
         """From now on call the program directly, if there is one."""
-        self._direct = None
+        self.direct = None
         program = slot.find(self._results)
         if program is not None:
             sources = dict(self._owners)
-            self._direct = _Direct(
-                program, sources, self._num_arguments, self._results, self._types
-            )
+            with jax.ensure_compile_time_eval():  # a tracer would outlive its trace
+                self.direct = Direct(
+                    program, sources, self._num_arguments, self._results, self._types
+                )
 
 
-class _Direct:
-    """A program with the places that its arguments come from and its results go to.
-
-    Attributes:
-        moves: How often variables had moved into homes when it was made; a later move
-            makes another program necessary.
-    """
+class Direct:
+    """A program with the places that its arguments come from and its results go to."""
 
     __slots__ = (
         "_constants",
         "_donated",
+        "_has_more",
         "_homes",
         "_last",
+        "_moves",
+        "_numbers",
         "_packed",
         "_places",
         "_read",
         "_run",
         "_take",
         "_variables",
-        "moves",
+        "_writes",
     )
 
     def __init__(
@@ -155,7 +148,7 @@ class _Direct:
         results: Sequence[int],
         types: Sequence[TensorType],
     ) -> None:
-        self.moves = Home.moves
+        self._moves = Home.moves  # a later move makes another program necessary
         program.refuse_others()
         self._run = program.run
         self._packed = program.packed
@@ -163,6 +156,7 @@ class _Direct:
         homes: list[Home] = [owners[number]._home for number in program.members]
         self._homes, self._read = homes[:count], homes[count:]
         self._donated: list[Any] = [owners[number] for number in program.donated]
+        self._writes = bool(self._homes or self._donated)
         captured = [number for number in program.kept if number >= num_arguments]
         fixed = [number for number in captured if not owners[number]._may_change]
         changing = [number for number in captured if owners[number]._may_change]
@@ -171,31 +165,41 @@ class _Direct:
         given = [*range(num_arguments), *fixed, *changing]
         places = [given.index(number) for number in program.kept]
         self._take = None if places == [*range(len(given))] else getter(places)
+        self._has_more = len(given) > num_arguments or self._take is not None
         numbers = {
             number: owner._value
             for number, owner in owners.items()
             if owner._type.role == SCALAR
         }
-        packed = jax.device_put(program.numbers.packed(numbers))
-        self._last = ((packed,), ([],))
+        self._numbers = jax.device_put(program.numbers.packed(numbers))
+        self._last = ((self._numbers,), ([],))
         self._places = [
             (kind, number, program.places[number])
             for kind, number in zip(types, results, strict=True)
         ]
 
     def run(self, arrays: Sequence[Any]) -> list[Handle] | None:
-        """The results, or `None` where another thread took a buffer meanwhile.
+        """The results; `None` if the program cannot run as things stand now.
 
         Raises:
             StructureError: if the program is not made for such arrays.
         """
+        if self._moves != Home.moves or _switches.safe_steps:
+            return None
+        if not self._writes:
+            buffers = []
+            for home in self._read:
+                buffers.append(home._value.array)
+            kept = self._kept(arrays) if self._has_more else [*arrays]
+            try:
+                return self._made(self._run([], [], buffers, kept, self._numbers, []))
+            except StructureError:
+                raise
+            except (ValueError, RuntimeError):
+                return None  # whatever it is, the long way meets it again
         outcome: list[tuple] = []
         with updating:
-            kept = [*arrays, *self._constants]
-            if self._variables:
-                kept += [variable._value for variable in self._variables]
-            if self._take is not None:
-                kept = [*self._take(kept)]
+            kept = self._kept(arrays) if self._has_more else [*arrays]
             read = [home._value for home in self._read] if self._read else ()
             homes, donated = [], []
             for home in self._homes:
@@ -216,7 +220,7 @@ class _Direct:
             except StructureError:
                 raise
             except (ValueError, RuntimeError):
-                return None  # whatever it is, the long way meets it again
+                return None
             finally:
                 if outcome:
                     try:
@@ -225,6 +229,13 @@ class _Direct:
                         self._commit(outcome[0])
                         raise
         return self._made(outcome[0])
+
+    def _kept(self, arrays: Sequence[Any]) -> list[Any]:
+        """What the program reads: its arguments, and what the function stands on."""
+        kept = [*arrays, *self._constants]
+        for variable in self._variables:
+            kept.append(variable._value)
+        return kept if self._take is None else [*self._take(kept)]
 
     def _commit(self, outcome: tuple) -> None:
         """Give variables their values."""

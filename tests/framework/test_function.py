@@ -461,6 +461,64 @@ def test_a_list_that_grew_is_named():
         jt.function(f)(ONE)
 
 
+NUMBERS = [
+    np.float32(0.0),
+    np.float32(-0.0),
+    np.float32(1.0),
+    np.float32(np.nan),
+    np.float32(np.inf),
+]
+
+
+def test_numbers_of_numpy_that_come_often_keep_their_bits():
+    """1 / x tells 0.0 from -0.0, which compare equal; a NaN equals nothing."""
+    inverse = jt.function(lambda x: 1.0 / x)
+    expected = np.float32([np.inf, -np.inf, 1.0, np.nan, 0.0])
+    for _ in range(30):  # from some ten times on they are on the device
+        found = [inverse(number).numpy() for number in NUMBERS]
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype"),
+    [
+        (np.int32(1), "int32"),
+        (np.float32(1.0), "float32"),
+        (np.bool_(True), "bool"),
+        (np.int64(1), "int32"),
+        (np.float64(1.0), "float32"),
+        (np.float16(1.0), "float16"),
+        (np.uint8(1), "uint8"),
+    ],
+)
+def test_equal_numbers_of_numpy_keep_their_dtypes(number, dtype):
+    """Python calls all of these equal, and hashes them alike."""
+    same = jt.function(lambda x: x)
+    others = np.int32(1), np.float32(1.0), np.bool_(True), number
+    for _ in range(30):
+        found = [same(other) for other in others][-1]
+        assert found.dtype == dtype
+        assert found.numpy() == 1
+
+
+def test_a_number_of_numpy_follows_the_width_that_is_enabled():
+    same = jt.function(lambda x: x)
+    for _ in range(30):
+        assert same(np.int64(3)).dtype == "int32"
+    with jax.enable_x64(True):
+        assert same(np.int64(2**40)).numpy() == 2**40
+        assert same(np.int64(3)).dtype == "int64"
+    assert same(np.int64(3)).dtype == "int32"
+
+
+def test_a_number_in_a_traced_function_does_not_outlive_the_trace():
+    double = jt.function(lambda x: 2.0 * x)
+    seven = np.float32(7.25)
+    traced = jax.jit(lambda: [double(seven) for _ in range(30)] and 1.0)
+    assert traced() == 1.0
+    assert [float(double(seven)) for _ in range(30)] == [14.5] * 30
+
+
 def test_many_python_numbers_are_explained():
     f = jt.function(lambda x, rate: x * rate)
     with warnings.catch_warnings():
