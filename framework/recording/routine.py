@@ -124,10 +124,12 @@ class Direct:
     """A program with the places that its arguments come from and its results go to."""
 
     __slots__ = (
+        "_are_alone",
         "_constants",
         "_donated",
         "_has_more",
         "_homes",
+        "_kinds",
         "_last",
         "_moves",
         "_numbers",
@@ -163,8 +165,8 @@ class Direct:
         self._constants = [jnp.asarray(owners[number]._array()) for number in fixed]
         self._variables: list[Any] = [owners[number] for number in changing]
         given = [*range(num_arguments), *fixed, *changing]
-        places = [given.index(number) for number in program.kept]
-        self._take = None if places == [*range(len(given))] else getter(places)
+        order = [given.index(number) for number in program.kept]
+        self._take = None if order == [*range(len(given))] else getter(order)
         self._has_more = len(given) > num_arguments or self._take is not None
         numbers = {
             number: owner._value
@@ -173,10 +175,13 @@ class Direct:
         }
         self._numbers = jax.device_put(program.numbers.packed(numbers))
         self._last = ((self._numbers,), ([],))
+        self._kinds = types
         self._places = [
             (kind, number, program.places[number])
             for kind, number in zip(types, results, strict=True)
         ]
+        places = [place for _, _, place in self._places]
+        self._are_alone = places == [*range(len(places))]
 
     def run(self, arrays: Sequence[Any]) -> list[Handle] | None:
         """The results; `None` if the program cannot run as things stand now.
@@ -200,19 +205,17 @@ class Direct:
         outcome: list[tuple] = []
         with updating:
             kept = self._kept(arrays) if self._has_more else [*arrays]
-            read = [home._value for home in self._read] if self._read else ()
+            read = [home._value for home in self._read] if self._read else []
             homes, donated = [], []
             for home in self._homes:
                 snapshot = home._value
-                is_seen = snapshot.holders or (read and snapshot in read)
-                homes.append(copy_buffer(snapshot.array) if is_seen else snapshot.array)
-            if self._donated:
-                seen = {*map(id, kept)}
-                for variable in self._donated:
-                    value = variable._value
-                    is_ours = id(value) not in seen and variable._may_donate(value)
-                    donated.append(value if is_ours else copy_buffer(value))
-            buffers = [snapshot.array for snapshot in read] if read else []
+                is_ours = not snapshot.holders and snapshot not in read
+                homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
+            for variable in self._donated:
+                value = variable._value
+                is_ours = variable._may_donate(value) and id(value) not in map(id, kept)
+                donated.append(value if is_ours else copy_buffer(value))
+            buffers = [snapshot.array for snapshot in read] if read else read
             arguments = (homes,), (donated,), (buffers,), (kept,), *self._last
             try:
                 # One C call launches and keeps the results: no signal comes between.
@@ -247,6 +250,8 @@ class Direct:
     def _made(self, outcome: tuple) -> list[Handle]:
         """The results as Tensors."""
         _, finals, alone, buffers, _ = outcome
+        if self._are_alone:
+            return [*map(make_result, self._kinds, alone)]
         made = []
         pack = Pack(buffers, self._packed) if buffers else None
         for kind, number, place in self._places:
