@@ -305,13 +305,12 @@ class _Walk:
         is_users = _is_users(kind.__module__)
         settings = constructor_arguments(kind)
         for name, value in list(vars(module).items()):
-            if name.startswith("_kept_") or name in _BOOKKEEPING:
+            is_named = is_users and name in self._by
+            is_kept = name.startswith("_kept_") or name in _BOOKKEEPING
+            # An initializer has done its work when the weights are there.
+            if not is_named and (is_kept or isinstance(value, Initializer)):
                 continue
-            if isinstance(value, Initializer):  # it has done its work
-                continue
-            if is_users and not (
-                name in self._by or name in settings or name == "_trainable"
-            ):
+            if is_users and not (is_named or name in settings or name == "_trainable"):
                 # Not used by its name; but all layers of a model can be.
                 yield from ((part, "") for part in _parts_of(value))
             else:

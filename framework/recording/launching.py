@@ -24,7 +24,7 @@ from .connection import carrying
 from .keeping import Demand, usable
 from .memory import LARGE, careful, is_lack_of_memory, lack_of_memory
 from .node import Handle, Node, Recording, Segment
-from .op import concrete_classes
+from .op import ArrayClass, concrete_classes
 from .program import Pack, Program, final_writes
 from .replay import as_typed, needed, replay, replay_op_by_op
 from .signature import applied, settings
@@ -193,7 +193,9 @@ def _launch_program(
                 if attempt + 1 == ATTEMPTS or not was_donated(error):
                     _raise_if_lost(recording, program, error)
                     raise
-                _read_anew(recording, program)
+                _read_anew(
+                    recording, [*program.kept, *(n for n, _, _ in program.layout)]
+                )
                 snapshots = [values[number] for number in program.members]
             finally:
                 if outcome:
@@ -287,9 +289,9 @@ def _raise_if_lost(recording: Recording, program: Program, error: Exception) -> 
         ) from error
 
 
-def _read_anew(recording: Recording, program: Program) -> None:
+def _read_anew(recording: Recording, numbers: Sequence[int]) -> None:
     """Take the present values of arguments whose buffers are gone."""
-    for number in (*program.kept, *(n for n, _, _ in program.layout)):
+    for number in numbers:
         value, owner = recording.values[number], recording.owners[number]
         array = value.array if value.__class__ is Snapshot else value
         if isinstance(array, jax.Array) and array.is_deleted():
@@ -313,6 +315,10 @@ def _commit(
 ) -> None:
     """Give variables and handles their values."""
     owners, places = recording.owners, program.places
+    for value in homes or finals:
+        if value.__class__ is not ArrayClass:
+            refuse_write_in_trace()
+        break
     if left:
         how = program.how_kept.items()
         recording.pulls = {
@@ -369,9 +375,7 @@ def _launch_op_by_op(
             recording.values[number] = owners[number]._admitted()
         if config.switches.safe_steps:
             steps.keep(recording)
-        values = leaf_values(slot.path, recording.values, owners)
-        checker = Checker(owners) if config.switches.checks else None
-        replay_op_by_op(needed(slot.path, [*alive, *finals]), values, checker)
+        values = _replayed(recording, slot.path, [*alive, *finals])
         written = [
             (owners[number], values[final], final in alive)
             for number, final in zip(variables, finals, strict=True)
@@ -385,6 +389,30 @@ def _launch_op_by_op(
             raise
     for number, handle in zip(alive, handles, strict=True):
         handle._value = values[number]
+
+
+def _replayed(
+    recording: Recording, path: Sequence[Node], wanted: Sequence[int]
+) -> dict[int, Any]:
+    """Values by number, computed op by op; the wanted ones are among them.
+
+    If another thread's update takes an argument meanwhile, all is computed once more,
+    from its present value, while no thread can update.
+    """
+    owners = recording.owners
+    nodes = needed(path, wanted)
+    checker = Checker(owners) if config.switches.checks else None
+    try:
+        values = leaf_values(path, recording.values, owners)
+        replay_op_by_op(nodes, values, checker)
+    except (ValueError, RuntimeError) as error:
+        if not was_donated(error):
+            raise
+        with updating:
+            _read_anew(recording, [*owners])
+            values = leaf_values(path, recording.values, owners)
+            replay_op_by_op(nodes, values, checker)
+    return values
 
 
 def _write_all(written: Sequence[tuple[Handle, Any, bool]]) -> None:

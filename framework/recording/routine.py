@@ -16,9 +16,9 @@ from .. import config
 from .body import Body, Computation
 from .execution import run
 from .home import Home
-from .launching import copy_buffer, updating
+from .launching import copy_buffer, refuse_write_in_trace, updating
 from .node import Handle, Recording, getter, nobody
-from .op import Op
+from .op import ArrayClass, Op
 from .program import Pack, Program, StructureError
 from .signature import SCALAR, TensorType, plain_type
 from .slots import Slot, slots
@@ -192,16 +192,7 @@ class Direct:
         if self._moves != Home.moves or _switches.safe_steps:
             return None
         if not self._writes:
-            buffers = []
-            for home in self._read:
-                buffers.append(home._value.array)
-            kept = self._kept(arrays) if self._has_more else [*arrays]
-            try:
-                return self._made(self._run([], [], buffers, kept, self._numbers, []))
-            except StructureError:
-                raise
-            except (ValueError, RuntimeError):
-                return None  # whatever it is, the long way meets it again
+            return self._run_reading(arrays)
         outcome: list[tuple] = []
         with updating:
             kept = self._kept(arrays) if self._has_more else [*arrays]
@@ -233,6 +224,21 @@ class Direct:
                         raise
         return self._made(outcome[0])
 
+    def _run_reading(self, arrays: Sequence[Any]) -> list[Handle] | None:
+        """The same where nothing is assigned, so that no signal can do harm."""
+        with updating:  # all of one moment, and no other thread takes a buffer
+            buffers = []
+            for home in self._read:
+                buffers.append(home._value.array)
+            kept = self._kept(arrays) if self._has_more else [*arrays]
+            try:
+                outcome = self._run([], [], buffers, kept, self._numbers, [])
+            except StructureError:
+                raise
+            except (ValueError, RuntimeError):
+                return None  # whatever it is, the long way meets it again
+        return self._made(outcome)
+
     def _kept(self, arrays: Sequence[Any]) -> list[Any]:
         """What the program reads: its arguments, and what the function stands on."""
         kept = [*arrays, *self._constants]
@@ -242,6 +248,10 @@ class Direct:
 
     def _commit(self, outcome: tuple) -> None:
         """Give variables their values."""
+        for value in outcome[0] or outcome[1]:
+            if value.__class__ is not ArrayClass:
+                refuse_write_in_trace()
+            break
         for home, array in zip(self._homes, outcome[0]):  # noqa: B905 (0.3 us)
             home._value = Snapshot(array)
         for variable, value in zip(self._donated, outcome[1]):  # noqa: B905

@@ -519,6 +519,56 @@ def test_a_number_in_a_traced_function_does_not_outlive_the_trace():
     assert [float(double(seven)) for _ in range(30)] == [14.5] * 30
 
 
+def test_an_update_in_a_traced_function_is_refused_and_changes_nothing():
+    v = jt.Variable(1.0)
+
+    @jt.function
+    def add(x):
+        v.assign_add(x)
+        return v * 2.0
+
+    for calls_before in (0, 3):
+        for _ in range(calls_before):
+            add(np.float32(0.0))
+        with pytest.raises(jt.errors.ExecutionError, match="that JAX traces"):
+            jax.jit(lambda x: x + add(np.float32(5.0)).numpy())(1.0)
+        assert float(v) == 1.0
+        assert float(add(np.float32(0.0))) == 2.0
+
+
+class _Initializing(jt.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.offset = jt.initializers.Constant(1.0)
+
+    def call(self, x):
+        return x + self.offset(())
+
+
+def test_an_initializer_that_a_layer_calls_is_looked_at():
+    layer = _Initializing()
+    shift = jt.function(lambda x: layer(x))
+    assert float(shift(ONE)) == 2.0
+    layer.offset = jt.initializers.Constant(2.0)
+    assert float(shift(ONE)) == 3.0
+
+
+class _Named(jt.layers.Layer):
+    def call(self, x):
+        return x + self._rate + self._steps + self._known + self._names + self._kept_a
+
+
+@pytest.mark.parametrize("name", ["_rate", "_steps", "_known", "_names", "_kept_a"])
+def test_users_attributes_may_have_names_that_the_package_uses_too(name):
+    layer = _Named()
+    for other in ("_rate", "_steps", "_known", "_names", "_kept_a"):
+        setattr(layer, other, 1.0)
+    shift = jt.function(lambda x: layer(x))
+    assert float(shift(ONE)) == 6.0
+    setattr(layer, name, 3.0)
+    assert float(shift(ONE)) == 8.0
+
+
 def test_many_python_numbers_are_explained():
     f = jt.function(lambda x, rate: x * rate)
     with warnings.catch_warnings():

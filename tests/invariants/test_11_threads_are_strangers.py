@@ -172,6 +172,60 @@ def test_readers_see_whole_updates_only():
         assert in_threads(work, 4) == [True] * 4
 
 
+def test_a_function_that_reads_sees_variables_of_one_moment(tmp_path):
+    """All are 0 or all are 1 at every moment: loading weights assigns them at once."""
+    model = jt.Model()
+    model.parts = [jt.Variable(0.0) for _ in range(20)]
+
+    @jt.function
+    def read():
+        return jt.stack(model.parts)
+
+    files = [tmp_path / f"{value}.safetensors" for value in (0, 1)]
+    for value, file in enumerate(files):
+        model.set_weights([np.float32(value)] * 20)
+        model.save_weights(file)
+        assert read().numpy().tolist() == [value] * 20
+    stop = threading.Event()
+
+    def work(number):
+        seen = []
+        while number and not stop.is_set():
+            seen.append(float(np.ptp(read().numpy())))
+        for _ in range(0 if number else 100):
+            for file in files:
+                model.load_weights(file)
+        stop.set()
+        return max(seen, default=0.0)
+
+    with frequent_switches():
+        assert in_threads(work, 2) == [0.0, 0.0]
+
+
+def test_calls_run_op_by_op_while_a_function_updates_their_variable():
+    """Each width is a new structure; 50 * 50 * 3 * (a whole number) for every one."""
+    v = jt.Variable(np.zeros((50, 50)))
+    stop = threading.Event()
+
+    @jt.function
+    def step():
+        v.assign_add(jt.ones((50, 50)))
+
+    def work(number):
+        while number and not stop.is_set():
+            step()
+        found = []
+        for width in range(0 if number else 25):
+            ones = np.ones((50, width + 1))
+            with jt.GradientTape():
+                sums = jt.reduce_sum(v @ ones * 3.0, axis=0)
+            found.append(sums.numpy() / 7500.0)
+        stop.set()
+        return all(np.allclose(sums, np.round(sums[0]), 1e-5) for sums in found)
+
+    assert in_threads(work, 2) == [True, True]
+
+
 @pytest.mark.parametrize("covered", [False, True], ids=["at once", "under a tape"])
 def test_no_update_of_a_shared_variable_is_lost(covered):
     v = jt.Variable(np.zeros(3))
