@@ -56,6 +56,15 @@ from .framework.function import Function as Function
 from .framework.function import function as function
 from .framework.functionalizing import functionalize as functionalize
 from .framework.gradients_check import gradients_check as gradients_check
+from .framework.initializers import constant_initializer as constant_initializer
+from .framework.initializers import ones_initializer as ones_initializer
+from .framework.initializers import (
+    random_normal_initializer as random_normal_initializer,
+)
+from .framework.initializers import (
+    random_uniform_initializer as random_uniform_initializer,
+)
+from .framework.initializers import zeros_initializer as zeros_initializer
 from .framework.input_layer import Input as Input
 from .framework.layer import Layer as Layer
 from .framework.lifting import op as op

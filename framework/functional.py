@@ -10,6 +10,7 @@ import jax
 from . import nesting
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .known_data import converted
+from .recording.arithmetic import RESHAPE
 from .recording.body import is_handle
 from .recording.execution import call
 from .recording.node import Handle, getter
@@ -26,6 +27,25 @@ from .symbolic import (
 from .variable import Variable
 
 _KNOWN_TYPES = 256  # types of inputs that were checked, kept for each input
+
+
+def with_rank_of(shape: Sequence[Any], value: Handle) -> Handle:
+    """A model's input with a last axis of length 1 added or left out, as in Keras.
+
+    Args:
+        shape: What the model was made for; `None` or a symbol where not known.
+        value: Returned as it is where that does not give it the right rank.
+    """
+    given = value._type.shape
+    if len(given) + 1 == len(shape) and shape[-1] == 1:
+        return converted(value, call(RESHAPE, (value,), *_to_shape((*given, 1))))
+    if len(given) == len(shape) + 1 and given[-1] == 1:
+        return converted(value, call(RESHAPE, (value,), *_to_shape(given[:-1])))
+    return value
+
+
+def _to_shape(shape: tuple) -> tuple[dict[str, tuple], tuple]:
+    return {"shape": shape}, shape
 
 
 class Graph:
@@ -129,8 +149,10 @@ class Graph:
 
     def _checked(self, place: int, value: Handle) -> Handle:
         """An input of the right shape, cast to the dtype that was asked for."""
-        source, kind = self.sources[place], value._type
+        source = self.sources[place]
         expected = source._type.shape
+        value = with_rank_of(expected, value)
+        kind = value._type
         fits = len(expected) == len(kind.shape) and all(
             wanted == length or {wanted.__class__, length.__class__} != {int}
             for wanted, length in zip(expected, kind.shape, strict=True)

@@ -403,6 +403,14 @@ class LecunNormal(_Preset):
     _preset = (1.0, "fan_in", "truncated_normal")
 
 
+# TensorFlow's names for those that it has at the top.
+constant_initializer = Constant
+ones_initializer = Ones
+random_normal_initializer = RandomNormal
+random_uniform_initializer = RandomUniform
+zeros_initializer = Zeros
+
+
 zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
 random_normal, random_uniform = RandomNormal, RandomUniform
 truncated_normal, orthogonal = TruncatedNormal, Orthogonal

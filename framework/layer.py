@@ -134,6 +134,8 @@ class Layer(Module):
         input_shape: Sequence[int | None] | None = None,
         **unknown: Any,
     ) -> None:
+        if "input_dim" in unknown:  # Keras's older word for one axis
+            input_shape = input_shape or (unknown.pop("input_dim"),)
         refuse_unknown(type(self), unknown)
         super().__init__(name)
         self.built = False

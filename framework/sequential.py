@@ -7,12 +7,13 @@ import jax
 
 from . import configs, masking, registry
 from .errors import ArgumentError, ArgumentTypeError, BodyError
-from .functional import Graph
+from .functional import Graph, with_rank_of
 from .input_layer import InputLayer, input_like
 from .layer import Layer, is_shape
 from .model import Model
 from .module import names_in_container
 from .recording.body import is_handle
+from .recording.tensor import Tensor
 from .symbolic import SymbolicTensor, known_shape
 
 
@@ -228,6 +229,11 @@ class Sequential(Model):
         """The output of the last layer; arguments as for `Model.call`."""
         if mask is not None:
             inputs = masking.masked(inputs, mask, f"Sequential('{self.name}')")
+        entry = self._entry
+        if entry is not None and inputs.__class__ is Tensor:
+            shape = entry.batch_shape
+            if len(inputs._type.shape) != len(shape):
+                inputs = with_rank_of(shape, inputs)
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs

@@ -96,7 +96,8 @@ class Dense(Layer):
         if not input_shape or not isinstance(input_shape[-1], int):
             raise ShapeError(
                 f"Dense('{self.name}') needs inputs whose last axis is known; got "
-                f"shape {input_shape}. Give it at least one axis of features."
+                f"shape {input_shape}. Give it at least one axis of features: a vector "
+                "of one number per sample is x[:, None]."
             )
         self.kernel = self.add_weight(
             (input_shape[-1], self.units),
@@ -133,8 +134,13 @@ class Dense(Layer):
 
     def _misfit(self, inputs: Tensor) -> ShapeError:
         features = self.kernel.shape[0]
+        advice = (
+            "A vector of one number per sample is x[:, None]; one sample is x[None]."
+            if len(inputs.shape) == 1
+            else "Build a new layer for the new size, or slice the input to "
+            f"x[..., :{features}]."
+        )
         return ShapeError(
             f"Dense('{self.name}') expected input with last axis {features}, the size "
-            f"it was built with; got shape {inputs.shape}. Build a new layer for the "
-            f"new size, or slice the input to x[..., :{features}]."
+            f"it was built with; got shape {inputs.shape}. {advice}"
         )

@@ -66,6 +66,7 @@ class Embedding(Layer):
         **options: Any,
     ) -> None:
         weights = options.pop("weights", None)
+        options.pop("input_length", None)  # of Keras 2; nothing depends on it
         super().__init__(**options)
         self.input_dim = positive(self, "input_dim", input_dim)
         self.output_dim = positive(self, "output_dim", output_dim)

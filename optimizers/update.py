@@ -194,6 +194,11 @@ class _Rule:
 
     def compute(self, step: jax.Array, *arrays: jax.Array) -> list[jax.Array]:
         """New values of `iterations`, and of all targets and slots, in order."""
+        # Constraints and schedules of a user's compute at once, whatever is recorded.
+        with execution.detached():
+            return self._compute(step, arrays)
+
+    def _compute(self, step: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
         left = list(arrays)
         values, slots = [], []
         for _, kinds, _, num_inside, _, _ in self._units:

@@ -49,6 +49,9 @@ NOT_OPS = {
         ("GradientTape", "Input", "Layer", "Model", "Module", "Sequential"), _TYPES
     ),
     **dict.fromkeys(("Function", "Tensor", "TensorSpec", "Variable"), _TYPES),
+    **dict.fromkeys(("constant_initializer", "ones_initializer"), _TYPES),
+    **dict.fromkeys(("random_normal_initializer", "zeros_initializer"), _TYPES),
+    "random_uniform_initializer": _TYPES,
     **dict.fromkeys(("clone_model", "functionalize", "load_model"), _TOOLS),
     "function": "it records the user's functions: tested on its own",
     **dict.fromkeys(("Any", "ArgumentError", "Callable"), _INSIDE),

@@ -366,3 +366,17 @@ def test_slices_survive_a_saved_model(tmp_path):
     values = np.arange(8, dtype="float32").reshape(2, 4)
     found = jt.load_model(tmp_path / "model")(values)
     np.testing.assert_array_equal(found, values[:, 1:3] * 2 + values[:, :1])
+
+
+def test_inputs_get_or_lose_a_last_axis_of_one():
+    """As in Keras; columns of a table are often vectors."""
+    age, image = jt.Input((1,), name="age"), jt.Input((2, 2, 1), name="image")
+    flat = jt.layers.Flatten()(image)
+    model = jt.Model({"age": age, "image": image}, jt.layers.Concatenate()([age, flat]))
+    given = {"age": np.float32([5.0, 6.0]), "image": np.ones((2, 2, 2))}
+    expected = [[5.0, 1.0, 1.0, 1.0, 1.0], [6.0, 1.0, 1.0, 1.0, 1.0]]
+    assert model(given).numpy().tolist() == expected
+    assert model.predict(given, verbose=0).tolist() == expected
+    single = jt.Model(age, age * 2.0)
+    assert single(np.float32([1.0, 2.0])).numpy().tolist() == [[2.0], [4.0]]
+    assert single(np.ones((2, 1, 1))).shape == (2, 1)

@@ -231,3 +231,16 @@ def test_a_seed_must_be_an_integer():
 )
 def test_fans(shape, axes, fans):
     assert jt.initializers.compute_fans(shape, *axes) == fans
+
+
+def test_tensorflow_s_names_for_initializers():
+    """TensorFlow's normal one has a deviation of 0.05, its uniform one that range."""
+    drawn = jt.random_normal_initializer()(shape=(200, 50), dtype="float32").numpy()
+    assert abs(drawn.std() - 0.05) < 0.002
+    drawn = jt.random_uniform_initializer()((200, 50)).numpy()
+    assert -0.05 <= drawn.min() < -0.049
+    assert 0.049 < drawn.max() <= 0.05
+    weight = jt.Variable(jt.zeros_initializer()(shape=(2,), dtype="float32"))
+    assert weight.numpy().tolist() == [0.0, 0.0]
+    assert jt.ones_initializer()((2,)).numpy().tolist() == [1.0, 1.0]
+    assert jt.constant_initializer(3.0)((1,)).numpy().tolist() == [3.0]

@@ -248,3 +248,38 @@ def test_a_first_model_of_several_inputs_waits_for_the_first_call():
     assert not model.built
     x = np.ones((1, 3), "float32")
     assert model([x, x]).shape == (1, 2)
+
+
+def test_inputs_get_or_lose_a_last_axis_of_one():
+    """As in Keras: a vector is a column, images without channels have one."""
+    line = jt.Sequential([jt.Input((1,)), Dense(1, kernel_initializer="ones")])
+    assert line(np.float32([2.0, 3.0])).numpy().tolist() == [[2.0], [3.0]]
+    image = jt.Sequential([jt.Input((2, 2, 1)), Flatten()])
+    assert image(np.ones((3, 2, 2))).shape == (3, 4)
+    row = jt.Sequential([jt.Input((2,)), Dense(1, kernel_initializer="ones")])
+    assert row(np.ones((3, 2, 1))).numpy().tolist() == [[2.0]] * 3
+
+
+def test_a_vector_is_fitted_evaluated_and_predicted_as_a_column():
+    """Least squares: y = 2x - 1 without error."""
+    x = np.array([-1.0, 0.0, 1.0, 2.0, 3.0, 4.0])
+    model = jt.Sequential([Dense(1, input_shape=[1])])
+    model.compile(jt.optimizers.SGD(0.1), "mse")
+    model.fit(x, 2 * x - 1, epochs=300, verbose=0)
+    assert model.evaluate(x, 2 * x - 1, verbose=0) < 1e-8
+    predicted = model.predict(np.array([10.0]), verbose=0)
+    np.testing.assert_allclose(predicted, [[19.0]], rtol=1e-4)
+
+
+def test_input_dim_is_an_input_shape_of_one_axis():
+    assert Dense(2, input_dim=3).units == 2
+    assert jt.Sequential([Dense(2, input_dim=3)]).input_shape == (None, 3)
+
+
+def test_a_vector_given_to_dense_is_explained():
+    with pytest.raises(jt.errors.ShapeError, match=r"x\[:, None\]"):
+        jt.Sequential([Dense(1)])(np.ones(4))
+    layer = Dense(1)
+    layer(np.ones((2, 3)))
+    with pytest.raises(jt.errors.ShapeError, match=r"x\[:, None\]"):
+        layer(np.ones(5))

@@ -372,3 +372,27 @@ def test_get_of_an_unknown_name_suggests_the_closest():
 
 def test_repr_says_what_the_loss_was_made_with():
     assert "'delta': 2.0" in repr(jt.losses.Huber(2.0))
+
+
+@pytest.mark.parametrize(
+    ("true_shape", "pred_shape"),
+    [((4,), (4, 1)), ((4, 1), (4,)), ((4, 3), (4, 3, 1)), ((4, 3, 1), (4, 3))],
+)
+def test_a_function_of_targets_and_predictions_gets_them_in_one_shape(
+    true_shape, pred_shape
+):
+    """As in Keras; (4,) against (4, 1) would be 16 differences."""
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=true_shape).astype(np.float32)
+    pred = rng.normal(size=pred_shape).astype(np.float32)
+    expected = np.mean((true.ravel() - pred.ravel()) ** 2)
+
+    def mean(y_true, y_pred):
+        return jt.reduce_mean(jt.square(y_true - y_pred))
+
+    def each(y_true, y_pred):
+        return jt.square(y_true - y_pred)
+
+    for fn in (mean, each):
+        found = jt.losses.FunctionLoss(fn)(true, pred)
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)

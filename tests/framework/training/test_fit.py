@@ -442,3 +442,41 @@ def test_a_step_without_a_dictionary_is_an_error():
     model.compile("sgd", "mse")
     with pytest.raises(ArgumentTypeError, match=r"dictionary of logs.*got NoneType"):
         model.fit(X, Y, verbose=0)
+
+
+def test_a_constraint_that_calls_ops_holds_in_fit():
+    """Gradient descent on (3x - wx)^2 by NumPy, clipped after each step."""
+    x = np.linspace(-1.0, 1.0, 32).astype(np.float32)[:, None]
+    layer = jt.layers.Dense(
+        1,
+        use_bias=False,
+        kernel_initializer="zeros",
+        kernel_constraint=lambda w: jt.clip_by_value(w, -0.5, 0.5),
+        input_shape=(1,),
+    )
+    model = jt.Sequential([layer])
+    model.compile(jt.optimizers.SGD(0.1), "mse")
+    w, expected = 0.0, []
+    for _ in range(6):
+        model.fit(x, 3.0 * x, batch_size=32, verbose=0)
+        w = np.clip(w + 0.1 * np.mean(2.0 * (3.0 - w) * x**2), -0.5, 0.5)
+        expected.append((float(layer.kernel[0, 0]), w))
+    found, wanted = zip(*expected, strict=True)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert found[0] < found[-1] == 0.5
+
+
+def test_a_schedule_that_calls_ops_holds_in_fit():
+    """Steps of 0.1 / (1 + number of steps before) by NumPy."""
+    x = np.linspace(-1.0, 1.0, 32).astype(np.float32)[:, None]
+    layer = jt.layers.Dense(
+        1, use_bias=False, kernel_initializer="zeros", input_shape=(1,)
+    )
+    model = jt.Sequential([layer])
+    rate = lambda step: 0.1 / (1.0 + jt.cast(step, "float32"))  # noqa: E731
+    model.compile(jt.optimizers.SGD(rate), "mse")
+    model.fit(x, 3.0 * x, batch_size=32, epochs=5, verbose=0)
+    w = 0.0
+    for step in range(5):
+        w += 0.1 / (1 + step) * np.mean(2.0 * (3.0 - w) * x**2)
+    np.testing.assert_allclose(float(layer.kernel[0, 0]), w, rtol=1e-6)
