@@ -61,7 +61,8 @@ def by_output(
         if len(names) > 1 and not repeats:
             raise ArgumentError(
                 f"The model has {len(names)} outputs ({', '.join(names)}); got one "
-                f"value of `{what}`. Give a list with one for each, or a dictionary."
+                f"value of `{what}`. Give a list with one for each, `None` where there "
+                "is none, or a dictionary."
             )
         return dict.fromkeys(names, given)
     values = list(given)

@@ -176,8 +176,10 @@ class Trainer:
 
     @property
     def metrics_names(self) -> list[str]:
-        """Names of the metrics."""
-        return [metric.name for metric in self.metrics]
+        """The keys of logs, in the order of the values that `evaluate` returns."""
+        compiled = self.__dict__.get("_kept_compiled")
+        own = [] if compiled is None else compiled.keys
+        return [*own, *(metric.name for metric in self._metrics_below())]
 
     def reset_metrics(self) -> None:
         """Let all metrics begin anew."""

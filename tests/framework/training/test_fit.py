@@ -480,3 +480,18 @@ def test_a_schedule_that_calls_ops_holds_in_fit():
     for step in range(5):
         w += 0.1 / (1 + step) * np.mean(2.0 * (3.0 - w) * x**2)
     np.testing.assert_allclose(float(layer.kernel[0, 0]), w, rtol=1e-6)
+
+
+def test_metrics_names_are_those_of_what_evaluate_returns():
+    """Two outputs with a metric of one name each, which history tells apart too."""
+    x = jt.Input((3,))
+    a, b = jt.layers.Dense(1, name="a")(x), jt.layers.Dense(2, name="b")(x)
+    model = jt.Model(x, [a, b])
+    model.compile("sgd", ["mse", "mse"], metrics=[["mae"], ["mae", "accuracy"]])
+    data = np.ones((8, 3)), [np.ones((8, 1)), np.ones((8, 2))]
+    history = model.fit(*data, verbose=0).history
+    names = ["loss", "a_loss", "b_loss", "a_mae", "b_mae", "b_accuracy"]
+    assert model.metrics_names == names
+    assert set(history) == set(names)
+    listed = dict(zip(names, model.evaluate(*data, verbose=0), strict=True))
+    assert listed == model.evaluate(*data, verbose=0, return_dict=True)
