@@ -178,8 +178,11 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         """The keys of logs, in the order of the values that `evaluate` returns."""
         compiled = self.__dict__.get("_kept_compiled")
-        own = [] if compiled is None else compiled.keys
-        return [*own, *(metric.name for metric in self._metrics_below())]
+        keys = {}
+        if compiled is not None:
+            pairs = zip(compiled.metrics, compiled.keys, strict=True)
+            keys = {id(metric): key for metric, key in pairs}
+        return [keys.get(id(metric), metric.name) for metric in self.metrics]
 
     def reset_metrics(self) -> None:
         """Let all metrics begin anew."""
