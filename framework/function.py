@@ -4,7 +4,6 @@ import functools
 import inspect
 import threading
 import warnings
-from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
@@ -25,7 +24,7 @@ from .recording import execution
 from .recording.arithmetic import IDENTITY
 from .recording.body import Body, body_of, is_handle, settle_homes
 from .recording.cache import Cache
-from .recording.node import Handle, current, here
+from .recording.node import Handle, current
 from .recording.program import StructureError
 from .recording.routine import Routine
 from .recording.signature import (
@@ -183,13 +182,7 @@ class Function:
         """Run the program of these arguments; the first time, record it."""
         if kwargs or self._input_signature is not None:
             args, kwargs = self._arranged(args, kwargs)
-        recording = here.recording
-        if (
-            recording is None
-            or recording.task is not None
-            or _get_running_loop() is not None
-        ):
-            recording = current()
+        recording = current()
         if not recording.depth:
             if recording.node is not None and recording.is_waiting:
                 execution.run(recording)
