@@ -236,7 +236,8 @@ class ArrayLike(Handle):
 
     def _host(self) -> np.ndarray:
         """The value on the host; may be a read-only view."""
-        if here.recording is not None and here.recording.depth:
+        recording = here.recording
+        if recording is not None and recording.depth:
             for tape in current().live_tapes():
                 tape._note_read(self)
         for attempt in range(_READS):
