@@ -10,7 +10,6 @@ import jax
 from . import nesting
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .known_data import converted
-from .recording.arithmetic import RESHAPE
 from .recording.body import is_handle
 from .recording.execution import call
 from .recording.node import Handle, getter
@@ -29,7 +28,7 @@ from .variable import Variable
 _KNOWN_TYPES = 256  # types of inputs that were checked, kept for each input
 
 
-def with_rank_of(shape: Sequence[Any], value: Handle) -> Handle:
+def with_rank_of(shape: Sequence[Any], value: Any) -> Any:
     """A model's input with a last axis of length 1 added or left out, as in Keras.
 
     Args:
@@ -38,14 +37,10 @@ def with_rank_of(shape: Sequence[Any], value: Handle) -> Handle:
     """
     given = value._type.shape
     if len(given) + 1 == len(shape) and shape[-1] == 1:
-        return converted(value, call(RESHAPE, (value,), *_to_shape((*given, 1))))
+        return converted(value, value.reshape((*given, 1)))
     if len(given) == len(shape) + 1 and given[-1] == 1:
-        return converted(value, call(RESHAPE, (value,), *_to_shape(given[:-1])))
+        return converted(value, value.reshape(given[:-1]))
     return value
-
-
-def _to_shape(shape: tuple) -> tuple[dict[str, tuple], tuple]:
-    return {"shape": shape}, shape
 
 
 class Graph:

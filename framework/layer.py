@@ -134,8 +134,9 @@ class Layer(Module):
         input_shape: Sequence[int | None] | None = None,
         **unknown: Any,
     ) -> None:
-        if "input_dim" in unknown:  # Keras's older word for one axis
-            input_shape = input_shape or (unknown.pop("input_dim"),)
+        size = unknown.pop("input_dim", None)  # Keras's older word for one axis
+        if size is not None and input_shape is None:
+            input_shape = (size,)
         refuse_unknown(type(self), unknown)
         super().__init__(name)
         self.built = False

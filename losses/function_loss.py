@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..framework import registry
+from ..framework.elementwise_losses import same_rank
 from ..framework.errors import ArgumentTypeError
-from ..framework.recording.tensor import Tensor, TensorLike
+from ..framework.recording.tensor import TensorLike
 from .loss import Loss
 
 
@@ -43,13 +44,13 @@ class FunctionLoss(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> TensorLike:
+    def call(self, y_true: Any, y_pred: Any) -> TensorLike:
         """What the function returns.
 
         Targets (n,) and predictions (n, 1) come to it as (n, 1) both, as in Keras;
         broadcast against each other they would be n * n differences.
         """
-        return self.fn(*_of_one_rank(y_true, y_pred), **self._fn_kwargs)
+        return self.fn(*same_rank(y_true, y_pred), **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -60,17 +61,3 @@ class FunctionLoss(Loss):
     def from_config(cls, config: dict[str, Any]) -> "FunctionLoss":
         """A loss made from what `get_config` returned."""
         return cls(**{**config, "fn": registry.deserialize("loss", config["fn"])})
-
-
-def _of_one_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-    """Both with or without a last axis of length 1; vectors get one."""
-    true, pred = y_true.shape, y_pred.shape
-    if len(true) + 1 == len(pred) and pred[-1] == 1:
-        if len(true) == 1:
-            return y_true.reshape((*true, 1)), y_pred
-        return y_true, y_pred.reshape(pred[:-1])
-    if len(pred) + 1 == len(true) and true[-1] == 1:
-        if len(pred) == 1:
-            return y_true, y_pred.reshape((*pred, 1))
-        return y_true.reshape(true[:-1]), y_pred
-    return y_true, y_pred

@@ -267,7 +267,7 @@ def settle(variables: Sequence[Variable], slots: Sequence[list[Variable]]) -> No
     pairs = [
         (variable, own)
         for variable, own in zip(variables, slots, strict=True)
-        if _is_movable(variable, own, largest)
+        if _is_movable(variable, own)
     ]
     if sum(variable.size for variable, _ in pairs) > _MANY * largest:
         largest //= 2
@@ -288,7 +288,7 @@ def settle(variables: Sequence[Variable], slots: Sequence[list[Variable]]) -> No
                 execution.move_in(part)
 
 
-def _is_movable(variable: Variable, slots: list[Variable], largest: int) -> bool:
+def _is_movable(variable: Variable, slots: list[Variable]) -> bool:
     """Whether it is small and at home nowhere, and its slots are shaped like it.
 
     An empty one would stand in a home where the next one does.
@@ -296,7 +296,7 @@ def _is_movable(variable: Variable, slots: list[Variable], largest: int) -> bool
     return (
         variable._home is None
         and variable.constraint is None
-        and 0 < variable.size <= largest
+        and 0 < variable.size <= config.bounds.packed_size
         and all(
             slot.shape == variable.shape and slot.dtype == variable.dtype
             for slot in slots
