@@ -4,6 +4,7 @@ import functools
 import inspect
 import threading
 import warnings
+from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
@@ -13,18 +14,19 @@ import numpy as np
 
 from . import config, masking, nesting
 from .arguments import (
-    classes_of,
+    Way,
     is_input,
     objects_in,
     signature_of,
     type_of_input,
+    way_of,
 )
 from .errors import ArgumentError, ArgumentTypeError
 from .recording import execution
 from .recording.arithmetic import IDENTITY
 from .recording.body import Body, body_of, is_handle, settle_homes
 from .recording.cache import Cache
-from .recording.node import Handle, current
+from .recording.node import Handle, current, here
 from .recording.program import StructureError
 from .recording.routine import Routine
 from .recording.signature import (
@@ -132,7 +134,7 @@ class Function:
         )
         self._input_signature = input_signature
         self._latest: dict[tuple, _Recorded] = {}
-        self._usual: dict[tuple | None, _Recorded] = {}
+        self._usual: dict[tuple[type, ...], _Usual] = {}
         self._is_various = False
         self._known: Cache[_Recorded] = Cache(lambda: _MOST_SIGNATURES)
         self._guard = threading.RLock()
@@ -182,12 +184,23 @@ class Function:
         """Run the program of these arguments; the first time, record it."""
         if kwargs or self._input_signature is not None:
             args, kwargs = self._arranged(args, kwargs)
-        recording = current()
+        recording = here.recording
+        if (
+            recording is None
+            or recording.task is not None
+            or _get_running_loop() is not None
+        ):
+            recording = current()
         if not recording.depth:
             if recording.node is not None and recording.is_waiting:
                 execution.run(recording)
-            if not kwargs:
-                made = self._run_usual(args)
+            usual = None if kwargs else self._usual.get((*map(type, args),))
+            if usual is not None:
+                try:
+                    made = usual.run(args)
+                except StructureError:  # another shape, dtype or setting of JAX
+                    made = _UNUSUAL
+                    self._usual, self._is_various = {}, True
                 if made is not _UNUSUAL:
                     return made
         key, arrays = signature_of(args, kwargs, not recording.depth)
@@ -198,37 +211,20 @@ class Function:
             recorded = self._find(key, args, kwargs)
         if recording.depth:
             return recorded.call_recorded(args, kwargs)
-        self._note_usual(args, kwargs, recorded)
+        if not kwargs and not self._is_various:
+            self._note_usual(args, recorded)
         return recorded.run(arrays)
 
-    def _run_usual(self, args: tuple) -> Any:
-        """Run what such arguments were run by last, whatever their types are.
-
-        The program itself refuses arrays of other types, when it is traced for them:
-        so types are not looked at here, which would take as long as all the rest.
-        """
-        key, arrays = classes_of(args)
-        recorded = self._usual.get(key)
-        if recorded is None or not recorded.watch.is_same():
-            return _UNUSUAL
-        direct = recorded.routine.direct
-        if direct is None or _switches.checks or _bounds.pending_nodes == 1:
-            return _UNUSUAL
-        try:
-            made = direct.run(arrays)
-        except StructureError:  # another shape, dtype or setting of JAX
-            self._usual, self._is_various = {}, True
-            return _UNUSUAL
-        if made is None:
-            return _UNUSUAL
-        return made[0] if recorded.returns_one else recorded.nested(made)
-
-    def _note_usual(self, args: tuple, kwargs: dict, recorded: "_Recorded") -> None:
+    def _note_usual(self, args: tuple, recorded: "_Recorded") -> None:
         """Remember what runs arguments of these classes, if it was always the same."""
-        key, _ = classes_of(args)
-        is_various = self._is_various or len(self._usual) >= _MOST_SIGNATURES
-        if key is not None and not kwargs and not is_various:
-            self._usual[key] = recorded
+        classes = (*map(type, args),)
+        usual = self._usual.get(classes)
+        if usual is None:
+            way = way_of(classes)
+            if way is None or len(self._usual) >= _MOST_SIGNATURES:
+                return
+            usual = self._usual[classes] = _Usual(way)
+        usual.note(args, recorded)
 
     def _arranged(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments by position as far as they go, and as the signature says."""
@@ -340,6 +336,49 @@ class Function:
                 "own. Pass what changes as a Tensor: jt.constant(x).",
                 stacklevel=user_level(),
             )
+
+
+class _Usual:
+    """What ran arguments of some classes last, whatever their types were.
+
+    The program itself refuses arrays of other types, when it is traced for them: so
+    types are not looked at here, which would take as long as all the rest.
+    """
+
+    __slots__ = ("_by_values", "_latest", "_way")
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._latest: _Recorded | None = None
+        self._by_values: dict[tuple, _Recorded] = {}
+
+    def note(self, args: tuple, recorded: "_Recorded") -> None:
+        """Remember what runs such arguments, with these values where they are fixed."""
+        self._latest = recorded
+        if self._way.fixed and len(self._by_values) < _MOST_SIGNATURES:
+            self._by_values[self._way.values_of(args)] = recorded
+
+    def run(self, args: tuple) -> Any:
+        """The results, or `_UNUSUAL` if they cannot be had this way.
+
+        Raises:
+            StructureError: if the program is not made for such arrays.
+        """
+        way, recorded = self._way, self._latest
+        arrays: Sequence[Any] | None = args
+        if not way.are_ready:
+            arrays = way.arrays_of(args)
+            if way.fixed:
+                recorded = self._by_values.get(way.values_of(args))
+        if arrays is None or recorded is None or not recorded.watch.is_same():
+            return _UNUSUAL
+        direct = recorded.routine.direct
+        if direct is None or _switches.checks or _bounds.pending_nodes == 1:
+            return _UNUSUAL
+        made = direct.run(arrays)
+        if made is None:
+            return _UNUSUAL
+        return made[0] if recorded.returns_one else recorded.nested(made)
 
 
 class _Recorded:

@@ -64,6 +64,12 @@ _BOOKKEEPING = frozenset(
 
 View = Callable[[], Iterable[Any]]
 """Gives the values in one place: the same objects, as long as nobody assigns there."""
+
+
+def _all(views: Iterable[View]) -> Iterable[Any]:
+    return itertools.chain.from_iterable(map(operator.call, views))
+
+
 Found = Iterable[tuple[Any, str]]
 """Values to look into, each with a description of where it stands."""
 
@@ -82,7 +88,7 @@ class Watch:
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self._roots = tuple(roots)
-        self._changes = (Attributes.changes, Trainability.changes)
+        self._changes = Attributes.changes + Trainability.changes  # both only grow
         walk = _Walk(frozenset())
         while True:  # a new name may lead to more functions, which have more names
             walk = _Walk(walk.names)
@@ -91,18 +97,18 @@ class Watch:
                 break
         self.key: Hashable = tuple(part for part, _ in walk.parts)
         self.stored = walk.stored
-        self._views = [view for view, _ in walk.views]
+        views = [view for view, _ in walk.views]
+        self._values = views[0] if len(views) == 1 else functools.partial(_all, views)
         self._ids = [id(value) for _, kept in walk.views for value in kept]
         self._arrays = walk.arrays
         self._walk = walk  # holds what was found, so that no `id` is reused
 
     def is_same(self) -> bool:
         """Whether every object is still where it was."""
-        if self._changes != (Attributes.changes, Trainability.changes):
+        if self._changes != Attributes.changes + Trainability.changes:
             return False
-        values = itertools.chain.from_iterable(map(operator.call, self._views))
         try:
-            if self._ids != [*map(id, values)]:
+            if self._ids != [*map(id, self._values())]:
                 return False
         except ValueError:  # a variable around the function was deleted
             return False
