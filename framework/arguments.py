@@ -11,7 +11,7 @@ import numpy as np
 from . import masking, nesting
 from .captures import Same, snapshot
 from .recording.body import has_tracer, is_handle
-from .recording.ingest import private_array
+from .recording.ingest import AS_IS, LARGE, private_array
 from .recording.node import Handle
 from .recording.op import ArrayClass
 from .recording.signature import SCALAR, TensorType, freeze, plain_type, type_of
@@ -57,7 +57,9 @@ class Way(NamedTuple):
             found = _found((number.__class__, number))
             arrays[n] = _number(number) if found is None else found
         for n in hosts:
-            arrays[n] = private_array(arrays[n])
+            host = arrays[n]
+            is_usual = host.dtype in AS_IS and host.nbytes < LARGE
+            arrays[n] = host.copy() if is_usual else private_array(host)
         return [arrays[n] for n in inputs] if fixed else arrays
 
     def values_of(self, args: tuple) -> tuple:
@@ -74,7 +76,7 @@ def way_of(classes: tuple[type, ...]) -> Way | None:
     fixed = tuple(n for n in places if classes[n] in _PLAIN)
     tensors = tuple(n for n in places if classes[n] is Tensor)
     numbers = tuple(n for n in places if issubclass(classes[n], np.generic))
-    hosts = tuple(n for n in places if issubclass(classes[n], np.ndarray))
+    hosts = tuple(n for n in places if classes[n] is np.ndarray)
     ready = sum(kind is ArrayClass for kind in classes)
     if len(tensors) + len(numbers) + len(hosts) + len(fixed) + ready < len(classes):
         return None

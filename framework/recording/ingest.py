@@ -17,7 +17,7 @@ _NARROW = {
     np.dtype("uint64"): np.dtype("uint32"),
     np.dtype("complex128"): np.dtype("complex64"),
 }
-_AS_IS = frozenset(
+AS_IS = frozenset(
     map(
         np.dtype,
         [
@@ -37,7 +37,7 @@ _AS_IS = frozenset(
 """Dtypes that every device has."""
 X64 = "jt.config.enable_x64()"
 _ALIGNMENT = 64  # bytes
-_LARGE = 1 << 17
+LARGE = 1 << 17
 """Bytes from which on alignment pays: below, it costs 4 us, above it saves a copy."""
 
 
@@ -84,8 +84,8 @@ def private_array(value: Any, dtype: Any = None, name: str = "value") -> Any:
     """
     kind = value.__class__
     is_array = kind is np.ndarray or issubclass(kind, np.generic)
-    if is_array and dtype is None and value.dtype in _AS_IS:  # nearly all
-        return np.array(value, order="C") if value.nbytes < _LARGE else _copied(value)
+    if is_array and dtype is None and value.dtype in AS_IS:  # nearly all
+        return np.array(value, order="C") if value.nbytes < LARGE else _copied(value)
     wanted = None if dtype is None else device_dtype(dtype)
     if isinstance(value, jax.Array):
         return jnp.array(value, dtype=wanted)
@@ -119,7 +119,7 @@ def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 def _copied(host: np.ndarray, dtype: Any = None) -> np.ndarray:
     """A copy, aligned if it is large."""
-    if host.nbytes < _LARGE:
+    if host.nbytes < LARGE:
         return np.array(host, dtype, order="C")
     copied = aligned_empty(host.shape, dtype or host.dtype)
     np.copyto(copied, host, casting="unsafe")
