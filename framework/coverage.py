@@ -28,7 +28,9 @@ from .recording.node import (
     begin,
     current,
     getter,
+    here,
 )
+from .recording.rehearsal import Rehearsal, Script
 from .recording.segments import Covered, admit, pull_back
 from .recording.signature import TRAINABLE
 from .recording.site import Entry, Site, callers, reading_site, user_site
@@ -83,6 +85,10 @@ class Covering:
     """
 
     _is_long = False  # `note_length` sets it when it has warned
+    _is_spent = False
+    _rehearsal: Rehearsal | None = None
+    _script: Script
+    _target: weakref.ref
 
     def __init__(self, is_persistent: bool, watches_variables: bool) -> None:
         self._is_persistent = is_persistent
@@ -90,10 +96,49 @@ class Covering:
         self._is_active = False
         self._owner: tuple[int, Any] = (0, None)
         self._entry: Entry = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """What a turn that goes as the one before it does not need; see `_unfold`."""
+        if name not in _STATE:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}",
+                name=name,
+                obj=self,
+            )
+        self._unfold()
+        return self.__dict__[name]
+
+    def _unfold(self) -> None:
+        """Take note of what a rehearsed turn has done to this tape."""
+        rehearsal, is_spent = self._rehearsal, self._is_spent
         self._clear()
+        if rehearsal is None:
+            return
+        script = self._script
+        stop = script.covered if rehearsal.was_left else None
+        if is_spent:
+            part = (
+                rehearsal.serial,
+                script.before_gradient,
+                ((0, script.covered),),
+                (None,),
+            )
+            self._left = [Part(*part, (), {}, {}, {})]
+            if self._watches_variables:
+                take = getter(
+                    _variables_read(script.before_gradient, 0, script.covered)
+                )
+                self._past = [take(script.owners)]
+            self._asked = [Mention(self._target, (rehearsal.serial, script.goal), None)]
+            self._is_spent = True
+            return
+        span = Span(rehearsal, 0)
+        span.stop = stop
+        self._spans = [span]
 
     def _clear(self) -> None:
         self._is_spent = False
+        self._rehearsal = None
         self._spans: list[Span] = []
         self._watched: dict[int, tuple[Handle, Any, int]] = {}
         self._seen: dict[int, Variable] = {}
@@ -105,18 +150,27 @@ class Covering:
 
     def _enter(self) -> None:
         """Cover what this thread or task records from here on."""
+        self._entry = callers(3, _CALLERS)
+        if self._rehearse():
+            return
         recording = current()
         if not recording.depth and not recording.is_new:
             execution.run(recording)
             recording = begin()
         self._is_active = True
         self._owner = (_thread_number(), recording.task)
-        self._entry = callers(3, _CALLERS)
         recording.depth += 1
         self._open(recording)
 
+    def _rehearse(self) -> bool:
+        """Begin a turn like the one before, if this is the tape of such a loop."""
+        return False
+
     def __exit__(self, *_: object) -> None:
-        if self._is_active:
+        rehearsal = self._rehearsal
+        if rehearsal is not None and here.recording is rehearsal and rehearsal.leave():
+            self._is_active = False
+        elif self._is_active:
             recording = self._check_owner("left")
             self._is_active = False
             self._close()
@@ -422,6 +476,21 @@ class Covering:
             if where.serial <= place.serial  # what was called before does not count
             for number in place.numbers_of(handle)
         )
+
+
+_STATE = frozenset(
+    {
+        "_asked",
+        "_left",
+        "_past",
+        "_reads",
+        "_reset_at",
+        "_seen",
+        "_spans",
+        "_watched",
+    }
+)
+"""What `_clear` sets; the rest is set when a tape is made."""
 
 
 def _number_in(recording: Recording, handle: Handle) -> int:

@@ -1,6 +1,7 @@
 """GradientTape: TensorFlow's tape, and what its users asked for in vain."""
 
 import math
+import weakref
 from typing import Any
 
 import jax
@@ -18,7 +19,8 @@ from .errors import (
 from .explaining import explain, note_nones
 from .history import History, mention
 from .recording.form import COTANGENTS, TANGENTS, jacobian_form
-from .recording.node import Handle, current
+from .recording.node import Handle, current, here
+from .recording.rehearsal import Rehearsal, loops
 from .recording.site import user_site
 from .recording.slice import Form
 from .recording.tensor import Tensor, TensorLike
@@ -84,6 +86,28 @@ class GradientTape(Covering):
             self._clear()
         self._enter()
         return self
+
+    def _rehearse(self) -> bool:
+        recording = here.recording
+        if (
+            self._is_persistent
+            or not self._watches_variables
+            or self._rehearsal is not None
+            or "_spans" in self.__dict__
+            or not (
+                recording is None
+                or (recording.is_new and not recording.depth and not recording.task)
+            )
+        ):
+            return False
+        script = loops.find(self._entry)
+        if script is None or self.__class__ is not GradientTape:
+            return False
+        self._is_active = True
+        self._script = script
+        self._rehearsal = here.recording = Rehearsal(script, self)
+        self._owner = (self._rehearsal.thread, None)
+        return True
 
     def watch(self, tensor: TensorLike) -> None:
         """Follow a Tensor or Variable (or a nested structure of them) from here on.
@@ -193,6 +217,19 @@ class GradientTape(Covering):
         """
         if self._is_spent:
             self._refuse()
+        rehearsal = self._rehearsal
+        if (
+            rehearsal is not None
+            and output_gradients is None
+            and unconnected_gradients == "none"
+            and target.__class__ is Tensor
+        ):
+            found = rehearsal.differentiate(target, sources)
+            if found is not None:
+                self._is_spent = True
+                self._target = weakref.ref(target)
+                note_nones(None, ())
+                return found
         fills = unconnected_gradients != "none" and wants_zeros(unconnected_gradients)
         flat, tree = flatten(sources, "source")
         if target.__class__ is Tensor and target._type.is_inexact:

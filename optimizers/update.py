@@ -4,6 +4,7 @@ Small variables live in homes, each slot of theirs in a home of the same layout,
 an update rule that works element by element runs once for a whole home.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from ..framework.recording.tensor import convert
 from ..framework.variable import Variable
 
 _MAX_STEP = np.iinfo(np.int32).max
+_MOST_LOOPS = 16
 _MANY = 8  # times the largest variable in a home: then that is too large to move in
 
 
@@ -60,6 +62,7 @@ class Update:
         )
         self._targets = [part for unit in units for part in (unit.target, *unit.slots)]
         rule = _Rule(change, variables, units)
+        self._scripts: deque[Any] = deque(maxlen=_MOST_LOOPS)
         self._op = _op_of(name, rule, None if key is None else (name, key, rule.key()))
 
     def run(self, iterations: Variable, inputs: Sequence[Any]) -> None:
@@ -79,7 +82,10 @@ class Update:
             else:
                 settle_homes(self._targets)
         try:
-            execution.update(recording, self._op, (iterations, *self._targets, *inputs))
+            inputs = (iterations, *self._targets, *inputs)
+            script = execution.update(recording, self._op, inputs)
+            if script is not None:  # held here, for it holds these variables
+                self._scripts.append(script)
         except _MisfitError as misfit:
             raise ShapeError(
                 f"The gradient of Variable '{self._variables[misfit.place].name}' has "

@@ -126,6 +126,7 @@ ORDER = {
         ("slots",),
         ("steps", "memory"),
         ("launching",),
+        ("rehearsal",),
         ("execution",),
         ("arithmetic", "ingest"),
         ("merging",),

@@ -35,6 +35,7 @@ from .node import (
     resume,
 )
 from .op import MISFITS, ArrayClass, Op
+from .rehearsal import Rehearsal, Script, loops
 from .signature import settings
 
 make_pending: Callable[..., Any] = Handle
@@ -67,7 +68,11 @@ def call(
     Returns:
         Tensors nested as the op's results.
     """
-    recording = here.recording
+    recording: Any = here.recording
+    if recording.__class__ is Rehearsal:
+        made = recording.follow(op, inputs, frozen)
+        if made is not None:
+            return made
     if (
         recording is None
         or recording.task is not None
@@ -120,23 +125,30 @@ def move_in(variables: Sequence[Any]) -> Home:
     return home
 
 
-def update(recording: Recording, op: Op, inputs: Sequence[Handle]) -> None:
+def update(recording: Any, op: Op, inputs: Sequence[Handle]) -> Script | None:
     """Record a call that only assigns variables, and end the program with it.
 
     In a body, which does not end there, what follows reads the new values.
+
+    Returns:
+        The script of turns that are like this one, for the caller to hold.
     """
+    if recording.__class__ is Rehearsal and recording.perform(op, inputs):
+        return None
     if recording.has_settled:
         run(recording)
         recording = current()
     node = record(recording, op, inputs, None, ())
     recording.values.extend([nobody] * len(node.outputs))
     if recording.outer is None:
+        script = loops.note(recording, node)
         run(recording)
-        return
+        return script
     note_writes(recording, node, inputs)
     for _, position in op.writes:
         if isinstance(inputs[position], Home):
             recording.cut(inputs[position])
+    return None
 
 
 def add_results(recording: Recording, node: Node) -> list[Handle]:

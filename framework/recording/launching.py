@@ -33,7 +33,7 @@ from .snapshot import Snapshot
 from .steps import steps
 
 ATTEMPTS = 20  # at arguments that other threads update meanwhile
-_clock = itertools.count()
+clock = itertools.count()
 _reference = weakref.ref
 
 
@@ -42,7 +42,7 @@ def launch(recording: Recording, node: Node, segment: Segment | None) -> None:
     slot: Slot | None = node.slot
     if slot is None or slot.is_dropped:
         slot = slots.find(recording)
-    slot.used = next(_clock)
+    slot.used = next(clock)
     alive, handles = [], []
     numbers = slot.results
     for position, reference in enumerate(slot.take_results(recording.values)):
@@ -451,6 +451,7 @@ def read_elsewhere(recording: Recording, number: int) -> Any:
 
     Returns `None` when it has run meanwhile, so that the value is there to take.
     """
+    recording = recording.seen_elsewhere()
     with recording.guard:
         if recording.is_done:
             return None

@@ -26,7 +26,7 @@ from .site import Entry, user_site
 from .snapshot import Snapshot
 
 _MAX_NODES = 200_000
-_serials = itertools.count()
+serials = itertools.count()
 
 
 class SymbolicInput(Exception):
@@ -368,7 +368,7 @@ class Recording(_Numbering):
     """Whether it is a body that is run again later, on other values of variables."""
 
     def __init__(self, depth: int = 0) -> None:
-        self.serial = next(_serials)
+        self.serial = next(serials)
         self.node: Node | None = None
         self.values: list[Any] = []
         self.known: dict[int, int] = {}
@@ -441,6 +441,10 @@ class Recording(_Numbering):
     def join(self, home: Any) -> None:
         """Let a home hold what was assigned to its members; only bodies do."""
         raise NotImplementedError
+
+    def seen_elsewhere(self) -> "Recording":
+        """What other threads see of it; itself, since it has a guard."""
+        return self
 
     def refuse(self) -> None:
         """Raise, for a body cannot run by itself; other recordings can."""

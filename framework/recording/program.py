@@ -306,24 +306,29 @@ class _Body:
 class _Group:
     """The arguments of a program that share a home, and where in it they start."""
 
-    __slots__ = ("_starts", "_take")
+    __slots__ = ("_starts", "count", "take")
 
     def __init__(self, layout: Layout, group: int) -> None:
         mine = [(number, start) for number, at, start in layout if at == group]
-        self._take = getter([number for number, _ in mine])
+        self.count = len(mine)
+        self.take = getter([number for number, _ in mine])
         self._starts = tuple(start for _, start in mine)
 
     def snapshot(self, values: list[Any], owners: dict[int, Any]) -> Snapshot | None:
         """The home's snapshot, or `None` if the arguments live otherwise now."""
-        members = self._take(values)
+        members = self.take(values)
         found = members[0]
         if (
             found.__class__ is Snapshot
             and members.count(found) == len(members)
-            and tuple(map(_start_of, self._take(owners))) == self._starts
+            and self.fits(owners)
         ):
             return found
         return None
+
+    def fits(self, owners: dict[int, Any]) -> bool:
+        """Whether the arguments are where they were in the home."""
+        return tuple(map(_start_of, self.take(owners))) == self._starts
 
 
 _start_of = operator.attrgetter("_start")
@@ -361,6 +366,11 @@ class _Numbers:
         self._groups = [(group, dtype) for group, dtype in groups if group]
         self._take = [getter(group) for group, _ in self._groups]
         self._steady = [Steady() for _ in self._groups]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are none."""
+        return not self._groups
 
     def packed(self, values: Any) -> list[Any]:
         """The arguments, from values by number: those of a recording."""

@@ -33,7 +33,7 @@ class TensorType:
             Python number that is handed to the program as it is, else `PLAIN`.
     """
 
-    __slots__ = ("dtype", "is_inexact", "role", "shape", "weak_type")
+    __slots__ = ("beside", "dtype", "is_inexact", "role", "shape", "weak_type")
 
     def __init__(
         self, shape: tuple[int, ...], dtype: np.dtype, weak_type: bool, role: str
@@ -43,6 +43,7 @@ class TensorType:
         self.weak_type = weak_type
         self.role = role
         self.is_inexact = bool(jax.numpy.issubdtype(dtype, np.inexact))
+        self.beside: TensorType | None = None
 
     def __repr__(self) -> str:
         return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
@@ -100,6 +101,14 @@ def plain_type(kind: TensorType) -> TensorType:
 def trainable_type(kind: TensorType) -> TensorType:
     """The type of a variable that tapes watch on their own."""
     return tensor_type(kind.shape, kind.dtype, False, TRAINABLE)
+
+
+def scalar_beside(kind: TensorType) -> TensorType:
+    """The type of a Python number next to a value, whose dtype it takes."""
+    found = kind.beside
+    if found is None:
+        found = kind.beside = tensor_type((), kind.dtype, False, SCALAR)
+    return found
 
 
 def freeze(option: Any) -> Hashable:

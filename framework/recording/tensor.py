@@ -25,14 +25,21 @@ from ..errors import (
     UnhashableError,
 )
 from . import arithmetic as ops
-from . import execution
+from . import execution, rehearsal
 from .execution import call
 from .ingest import X64, device_dtype, is_number, private_array
 from .launching import read_elsewhere, was_donated
 from .node import NOWHERE, Handle, Recording, current, here
 from .op import ArrayClass, Op
 from .program import Pack
-from .signature import SCALAR, TensorType, freeze, tensor_type, type_of
+from .signature import (
+    SCALAR,
+    TensorType,
+    freeze,
+    scalar_beside,
+    tensor_type,
+    type_of,
+)
 
 _READS = 20
 TensorLike: TypeAlias = Any
@@ -503,7 +510,7 @@ def make_result(kind: TensorType, value: Any, at: tuple[Any, int] = NOWHERE) -> 
     return tensor
 
 
-execution.make_pending = make_pending
+execution.make_pending = rehearsal.make_pending = make_pending
 execution.make_value = from_array
 
 
@@ -531,8 +538,7 @@ def partner(x: Handle, value: TensorLike) -> Any:
     cls = value.__class__
     if cls is float or cls is int:
         if kind.is_inexact:
-            kind = tensor_type((), kind.dtype, False, SCALAR)
-            return make_result(kind, float(value))
+            return make_result(scalar_beside(kind), float(value))
         return scalar(value)
     if isinstance(value, Handle):
         return value
