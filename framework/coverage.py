@@ -96,6 +96,7 @@ class Covering:
         self._is_active = False
         self._owner: tuple[int, Any] = (0, None)
         self._entry: Entry = ()
+        self._reads: list[Mention] = []
 
     def __getattr__(self, name: str) -> Any:
         """What a turn that goes as the one before it does not need; see `_unfold`."""
@@ -110,8 +111,9 @@ class Covering:
 
     def _unfold(self) -> None:
         """Take note of what a rehearsed turn has done to this tape."""
-        rehearsal, is_spent = self._rehearsal, self._is_spent
+        rehearsal, is_spent, reads = self._rehearsal, self._is_spent, self._reads
         self._clear()
+        self._reads = reads
         if rehearsal is None:
             return
         script = self._script
@@ -483,7 +485,6 @@ _STATE = frozenset(
         "_asked",
         "_left",
         "_past",
-        "_reads",
         "_reset_at",
         "_seen",
         "_spans",

@@ -212,6 +212,8 @@ class Layer(Module):
             if mask:
                 options["mask"] = mask[0]
             args = args[: self._training_place]
+        if len(args) == 1 and args[0].__class__ is ArrayClass:  # nearly all
+            args = (from_array(args[0]),)
         meets_masks = self._handles_masks and masking.is_met(self, args, options)
         for value in args:
             if value.__class__ is not Tensor:

@@ -88,25 +88,29 @@ class GradientTape(Covering):
         return self
 
     def _rehearse(self) -> bool:
-        recording = here.recording
+        recording: Any = here.recording
+        if recording.__class__ is Rehearsal and recording.is_abandoned:
+            recording = here.recording = None
         if (
             self._is_persistent
             or not self._watches_variables
             or self._rehearsal is not None
             or "_spans" in self.__dict__
-            or not (
-                recording is None
-                or (recording.is_new and not recording.depth and not recording.task)
-            )
+            or self.__class__ is not GradientTape
+        ):
+            return False
+        if recording is not None and (
+            recording.depth or recording.task or not recording.is_new
         ):
             return False
         script = loops.find(self._entry)
-        if script is None or self.__class__ is not GradientTape:
+        if script is None:
             return False
-        self._is_active = True
+        rehearsal = Rehearsal(script, self)
+        self._owner = (rehearsal.thread, None)
         self._script = script
-        self._rehearsal = here.recording = Rehearsal(script, self)
-        self._owner = (self._rehearsal.thread, None)
+        self._is_active = True
+        self._rehearsal = here.recording = rehearsal
         return True
 
     def watch(self, tensor: TensorLike) -> None:

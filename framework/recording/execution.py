@@ -258,13 +258,15 @@ def is_current(recording: Recording) -> bool:
     return inner is recording
 
 
-def run(recording: Recording) -> None:
+def run(recording: Any) -> None:
     """Run everything that a recording holds; what is still held becomes a value.
 
     Raises:
         ExecutionError: if the program cannot be compiled or run. Variables then have
             the values from before the recording, unless the message says otherwise.
     """
+    if recording.__class__ is Rehearsal and recording.run_ahead():
+        return
     node = recording.node
     if node is None or node.parent is None:
         return

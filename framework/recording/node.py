@@ -88,7 +88,10 @@ def getter(numbers: Sequence[int]) -> Callable[[Any], tuple]:
     """Takes the values of these numbers out of a list or dictionary, as a tuple."""
     if len(numbers) > 1:
         return operator.itemgetter(*numbers)
-    return lambda values: tuple([values[number] for number in numbers])
+    if not numbers:
+        return lambda values: ()
+    (number,) = numbers
+    return lambda values: (values[number],)
 
 
 nobody: Any = weakref.ref(Handle())

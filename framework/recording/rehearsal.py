@@ -28,7 +28,17 @@ from .launching import (
     refuse_write_in_trace,
     updating,
 )
-from .node import NOWHERE, Handle, Node, Recording, getter, here, nobody, serials
+from .node import (
+    NOWHERE,
+    Handle,
+    Node,
+    Recording,
+    Segment,
+    getter,
+    here,
+    nobody,
+    serials,
+)
 from .op import ArrayClass, Op, concrete_classes
 from .program import Pack, Program
 from .signature import TensorType, settings
@@ -39,6 +49,8 @@ _MOST_LOOPS = 256
 _MOST_MISSES = 4
 """How many turns in a row may unfold before no more of them are rehearsed."""
 _switches, _bounds = config.switches, config.bounds
+_ERRORS = (ValueError, RuntimeError, TypeError)
+"""What a launch raises; TypeError where a variable moves meanwhile."""
 _thread_number = threading.get_ident
 _reference = weakref.ref
 
@@ -92,7 +104,7 @@ class Script:
     """What a turn of a loop called.
 
     Attributes:
-        entry: Where the loop entered its tape.
+        loop: The loop.
         settings: The settings of JAX.
         first: The first step.
         node: The last call.
@@ -100,6 +112,9 @@ class Script:
         owners: The variables and homes that it stands on, by number.
         data: Numbers of what else the calls bring in, in order.
         stop: How many results the tape covers.
+        covered: How many values it covers.
+        cut: The call before which a value was read, so that all calls before it ran.
+        cut_slot: What is known of the structure up to there.
         goal: The number of the gradient's target.
         sources: The `id`s of what the gradient is taken by.
         before_gradient: The call before the gradient.
@@ -107,12 +122,17 @@ class Script:
     """
 
     def __init__(
-        self, recording: Recording, path: Sequence[Node], stop: int, slot: Slot
+        self,
+        recording: Recording,
+        loop: "_Loop",
+        path: Sequence[Node],
+        stop: int,
+        segment: Segment | None,
     ) -> None:
-        self.entry = recording.entry
+        self.loop = loop
         self.settings = recording.settings
         self.node = path[-1]
-        self.slot = slot
+        self.slot: Slot = self.node.slot
         self.misses = 0
         leaves = [number for node in path for number, _ in node.leaves]
         self.owners: dict[int, Any] = {
@@ -134,7 +154,16 @@ class Script:
         self.sources = [id(self.owners[number]) for (number,) in sources]
         self.covered = stop
         self.stop = sum(len(step.node.outputs) for step in steps if step.first < stop)
+        self.cut: Any = None
+        if segment is not None:
+            self.cut = steps[segment.node.length]
+            self.cut_slot: Slot = segment.node.slot
         self._part: _Part | None = None
+        self._cut_part: _Part | None = None
+
+    def is_of(self, owners: dict[int, Any]) -> bool:
+        """Whether it stands on these variables."""
+        return all(owners.get(n) is owner for n, owner in self.owners.items())
 
     def holds(self) -> bool:
         """Whether a turn may go as this one, as things stand."""
@@ -149,13 +178,13 @@ class Script:
 
     def part(self) -> "_Part | None":
         """What the turn runs, if it is there."""
-        part = self._part
-        programs = self.slot.programs
-        if not programs:
-            return None
-        if part is None or part.program is not programs[0] or part.moves != Home.moves:
-            part = self._part = _Part(self, programs[0])
-        return part if part.fits else None
+        self._part = part = _renewed(self._part, self, self.slot)
+        return part if part is not None and part.fits else None
+
+    def cut_part(self) -> "_Part | None":
+        """What runs where a value is read, if it is there."""
+        self._cut_part = part = _renewed(self._cut_part, self, self.cut_slot)
+        return part if part is not None and part.fits and not part.writes else None
 
 
 class _Part:
@@ -172,7 +201,7 @@ class _Part:
         take_others: Takes the results that it does not give.
     """
 
-    def __init__(self, script: Script, program: Program) -> None:
+    def __init__(self, script: Script, slot: Slot, program: Program) -> None:
         owners = script.owners
         self.program = program
         self.moves = Home.moves
@@ -185,15 +214,74 @@ class _Part:
         self.homes = homes[: program.num_overwritten]
         self.read = homes[program.num_overwritten :]
         self.donated: list[Any] = [owners[number] for number in program.donated]
+        self.writes = bool(self.homes or self.donated)
         fixed = [number for number in program.kept if number in owners]
         self.variables: list[Any] = [owners[number] for number in fixed]
+        own = [*self.variables, *self.donated]
+        self.fits = all(variable._home is None for variable in own)
         given = [*script.data, *fixed]
         self.take = getter([given.index(number) for number in program.kept])
-        results = script.slot.results
+        results = slot.results
         places = program.places
         self.take_made = getter([i for i, n in enumerate(results) if n in places])
         self.places = [places[number] for number in results if number in places]
         self.take_others = getter([i for i, n in enumerate(results) if n not in places])
+
+
+def _renewed(part: _Part | None, script: Script, slot: Slot) -> _Part | None:
+    """The part of the program that a slot has now."""
+    programs = slot.programs
+    if not programs:
+        return None
+    if part is None or part.program is not programs[0] or part.moves != Home.moves:
+        return _Part(script, slot, programs[0])
+    return part
+
+
+class _Seen:
+    """The values of variables when calls ran; they are kept as long as this lives."""
+
+    __slots__ = ("_homes", "_snapshots", "_values", "_variables")
+
+    def __init__(self, part: _Part) -> None:
+        self._homes, self._variables = part.read, part.variables
+        self._values = [variable._value for variable in part.variables]
+        self._snapshots = [home._value for home in part.read]
+        self._hold(1)
+
+    def _hold(self, count: int) -> None:
+        for snapshot in self._snapshots:
+            snapshot.holders += count
+        for variable in self._variables:
+            variable._hold(count)
+
+    def value_of(self, owner: Any) -> Any:
+        """What a variable was; what it is, if these calls did not read it."""
+        for owners, values in (
+            (self._homes, self._snapshots),
+            (self._variables, self._values),
+        ):
+            for candidate, value in zip(owners, values, strict=True):
+                if candidate is owner or candidate is owner._home:
+                    return value
+        return owner._admitted()
+
+    def are_still(self) -> bool:
+        """Whether the variables have these values."""
+        for home, snapshot in zip(self._homes, self._snapshots):  # noqa: B905
+            if home._value is not snapshot:
+                return False
+        for variable, value in zip(self._variables, self._values):  # noqa: B905
+            if variable._value is not value:
+                return False
+        return True
+
+    def release(self) -> None:
+        """The values are needed no longer."""
+        self._hold(-1)
+        self._homes, self._snapshots, self._variables = [], [], []
+
+    __del__ = release
 
 
 class Rehearsal(Recording):
@@ -210,6 +298,7 @@ class Rehearsal(Recording):
         data, given: The values that the calls have brought in, and their handles.
         numbers: The numbers that these get.
         made: Weak references to the results.
+        seen: What the variables were when a value was read.
         was_left: Whether the tape was left.
     """
 
@@ -219,6 +308,7 @@ class Rehearsal(Recording):
         "made",
         "numbers",
         "script",
+        "seen",
         "step",
         "thread",
         "was_left",
@@ -235,6 +325,7 @@ class Rehearsal(Recording):
         self.data: list[Any] = []
         self.given: list[Handle] = []
         self.made: list[Any] = []
+        self.seen: _Seen | None = None
         self.writes = {}
         self.tapes = [weakref.ref(tape)]
         self.depth = 1
@@ -305,6 +396,11 @@ class Rehearsal(Recording):
         if self.script is not None:
             self._unfold()
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether Ctrl-C came before its tape had begun, which nobody will leave."""
+        return self.script is not None and self.depth > 0 and self.tapes[0]() is None
+
     def leave(self) -> bool:
         """The tape is left; whether it was here before, too."""
         script = self.script
@@ -349,26 +445,29 @@ class Rehearsal(Recording):
         part = script.part()
         if part is None:
             return False
+        seen = self.seen
         for reference in part.take_others(self.made):
-            if reference() is not None:  # asked for by nobody before
-                return False
+            handle = reference()
+            if handle is not None and (seen is None or handle._value is None):
+                return False  # asked for by nobody before
         return self._launch(part, script)
 
     def _launch(self, part: _Part, script: Script) -> bool:
         """Run the program; false where the long way has to be taken."""
         outcome: list[tuple] = []
-        data, program = self.data, part.program
+        program, seen = part.program, self.seen
         with updating:  # no other thread writes between the look and the commit
+            if seen is not None:
+                if not seen.are_still():
+                    return False
+                self.seen = seen.release()
             read = [home._value for home in part.read] if part.read else []
             homes, overwritten = [], []
             for home in part.homes:
                 snapshot = home._value
                 is_ours = not snapshot.holders and snapshot not in read
                 homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
-            kept = [*data]
-            for variable in part.variables:
-                kept.append(variable._value)
-            kept = [*part.take(kept)]
+            kept = self._kept(part)
             for variable in part.donated:
                 value = variable._value
                 is_ours = variable._may_donate(value) and id(value) not in map(id, kept)
@@ -379,7 +478,7 @@ class Rehearsal(Recording):
             try:
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(program.run, *arguments))
-            except (ValueError, RuntimeError):
+            except _ERRORS:
                 return False  # whatever it is, the long way meets it again
             finally:
                 if outcome:
@@ -390,6 +489,50 @@ class Rehearsal(Recording):
                         raise
         return True
 
+    def run_ahead(self) -> bool:
+        """Run what comes before a value that is read where one was read before.
+
+        Returns:
+            Whether that could be done; if not, the calls so far are an ordinary
+            recording.
+        """
+        script = self.script
+        if (
+            script is None
+            or self.step is not script.cut
+            or self.seen is not None
+            or self.was_left
+            or _switches.safe_steps
+            or _switches.checks
+        ):
+            return False
+        part = script.cut_part()
+        if part is None:
+            return False
+        for reference in part.take_others(self.made):
+            if reference() is not None:
+                return False
+        with updating:  # all of one moment, and no other thread takes a buffer
+            seen = _Seen(part)
+            buffers = [home._value.array for home in part.read]
+            numbers = self._numbers(part.program)
+            try:
+                outcome = part.program.run(
+                    [], [], buffers, self._kept(part), numbers, []
+                )
+            except _ERRORS:
+                return False
+        self._give(part, outcome)
+        self.seen = seen
+        return True
+
+    def _kept(self, part: _Part) -> list[Any]:
+        """What a program reads: data of the turn, and variables of their own."""
+        kept = [*self.data]
+        for variable in part.variables:
+            kept.append(variable._value)
+        return [*part.take(kept)]
+
     def _numbers(self, program: Program) -> list[Any]:
         """The Python numbers among the data, which travel together."""
         if program.numbers.is_empty:
@@ -399,7 +542,7 @@ class Rehearsal(Recording):
 
     def _commit(self, part: _Part, script: Script, outcome: tuple) -> None:
         """Give variables and handles their values, and let go of everything."""
-        homes, finals, alone, buffers, _ = outcome
+        homes, finals = outcome[:2]
         for value in homes or finals:
             if value.__class__ is not ArrayClass:
                 refuse_write_in_trace()
@@ -408,11 +551,23 @@ class Rehearsal(Recording):
             home._write(array)
         for variable, value in zip(part.donated, finals):  # noqa: B905
             variable._write(value)
+        self._give(part, outcome)
+        script.slot.used = next(clock)
+        script.misses = script.loop.scripts_in_vain = 0
+        self.node = script.node
+        here.recording = None
+        self.is_done = True
+        self.script = self.seen = None
+        self.data, self.given, self.made = [], [], []
+
+    def _give(self, part: _Part, outcome: tuple) -> None:
+        """Give handles their values."""
+        _, finals, alone, buffers, _ = outcome
         pack = Pack(buffers, part.program.packed) if buffers else None
         made = part.take_made(self.made)
         for reference, place in zip(made, part.places):  # noqa: B905
             handle = reference()
-            if handle is None:
+            if handle is None or handle._value is not None:
                 continue
             if place is None:
                 handle._value = pack
@@ -421,13 +576,6 @@ class Rehearsal(Recording):
             else:
                 handle._value = finals[-1 - place]
                 part.donated[-1 - place]._share()
-        script.slot.used = next(clock)
-        script.misses = 0
-        self.node = script.node
-        here.recording = None
-        self.is_done = True
-        self.script = None
-        self.data, self.given, self.made = [], [], []
 
     def __getattr__(self, name: str) -> Any:
         """What only a recording that was recorded has: become one."""
@@ -444,21 +592,22 @@ class Rehearsal(Recording):
 
     def seen_elsewhere(self) -> Recording:
         """What other threads see: a copy, since this thread may go on at any moment."""
-        given, made, step, script = self.given, self.made, self.step, self.script
+        script = self.script
+        calls = _Calls(self)
         if script is None or self.is_done:
             return self
         copy = Recording()
-        _unfold_into(copy, script, step, given, self.data, made)
+        calls.record_in(copy, script)
         copy.settings, copy.serial = self.settings, self.serial
         return copy
 
     def _unfold(self) -> None:
         """Become what recording the calls so far would have made."""
-        script, step = self.script, self.step
+        script = self.script
         assert script is not None
         script.misses += 1
         _fill(self)
-        count = _unfold_into(self, script, step, self.given, self.data, self.made)
+        count = _Calls(self).record_in(self, script)
         for handle in self.given[count:]:  # of a call that was not followed
             if handle._at[0] is self:
                 handle._at = NOWHERE
@@ -471,7 +620,7 @@ class Rehearsal(Recording):
             else:  # another thread records with it too, and must find its own number
                 self.known[id(owner)] = number
                 owner._share()
-        self.script, self.step = None, _END
+        self.script, self.step, self.seen = None, _END, None
         self.data = self.given = self.made = []
 
 
@@ -489,40 +638,43 @@ def _fill(recording: Recording) -> None:
     recording.failure = None
 
 
-def _unfold_into(
-    recording: Recording,
-    script: Script,
-    step: Any,
-    given: Sequence[Handle],
-    data: Sequence[Any],
-    made: Sequence[Any],
-) -> int:
-    """Record what was called before a step; how many of the handles that took."""
-    node = script.node if step is _END else step.node.parent
-    assert node is not None
-    recording.entry = script.entry
-    if node.parent is None:
-        return 0
-    recording.node = node
-    values: list[Any] = [nobody] * node.end
-    count = 0
-    for number, _ in _leaves(node):
-        owner = script.owners.get(number)
-        if owner is None:
-            recording.owners[number] = given[count]
-            values[number] = data[count]
-            count += 1
-        else:
-            recording.owners[number] = owner
-            values[number] = owner._admitted()
-    position = 0
-    for call in node.path():
-        for number in range(call.first, call.end):
-            if position < len(made):
-                values[number] = made[position]
-            position += 1
-    recording.values = values
-    return count
+class _Calls:
+    """What a rehearsal has come to, to be recorded."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self._step = rehearsal.step
+        self._given, self._data = rehearsal.given, rehearsal.data
+        self._made, self._seen = rehearsal.made, rehearsal.seen
+
+    def record_in(self, recording: Recording, script: Script) -> int:
+        """Record the calls; how many of the given handles they have taken in."""
+        node = script.node if self._step is _END else self._step.node.parent
+        assert node is not None
+        recording.entry = script.loop.entry
+        if node.parent is None:
+            return 0
+        recording.node = node
+        values: list[Any] = [nobody] * node.end
+        seen = self._seen
+        count = 0
+        for number, _ in _leaves(node):
+            owner = script.owners.get(number)
+            if owner is None:
+                recording.owners[number] = self._given[count]
+                values[number] = self._data[count]
+                count += 1
+            else:
+                recording.owners[number] = owner
+                values[number] = (
+                    owner._admitted() if seen is None else seen.value_of(owner)
+                )
+        results = [n for call in node.path() for n in range(call.first, call.end)]
+        for number, reference in zip(results, self._made, strict=False):
+            handle = reference()
+            if handle is not None and handle._value is None:  # else it was read
+                values[number] = reference
+        recording.values = values
+        return count
 
 
 def _leaves(node: Node) -> list[tuple[int, TensorType]]:
@@ -539,15 +691,17 @@ class _Loop:
         entry: Where it enters its tape.
         node: The last call of the last turn that was recorded.
         script: What a turn calls, if two were alike.
+        scripts_in_vain: How many scripts were made since a turn went as one of them.
         other: A loop that enters its tape at the same line, but was called elsewhere.
     """
 
-    __slots__ = ("entry", "node", "other", "script")
+    __slots__ = ("entry", "node", "other", "script", "scripts_in_vain")
 
     def __init__(self, entry: Entry, other: "_Loop | None") -> None:
         self.entry = entry
         self.node: Node | None = None
         self.script: Any = lambda: None
+        self.scripts_in_vain = 0
         self.other = other
 
 
@@ -574,17 +728,23 @@ class _Loops:
 
         Only the optimizer holds it, for it holds the variables.
         """
-        if not recording.entry or len(recording.tapes) != 1:
+        tape = recording.tapes[0]() if len(recording.tapes) == 1 else None
+        if tape is None or not tape._entry or recording.outer is not None:
             return None
-        loop = self._at(recording.entry)
+        loop = self._at(tape._entry)
         if loop.node is not node:
             loop.node = node
             return None
         known = loop.script()
-        if known is not None and known.node is node:
+        if known is not None and known.node is node and known.is_of(recording.owners):
             return None
-        script = _script_of(recording, node)
+        # To make a script takes as long as some turns, and where models take turns
+        # each meets the script of another.
+        script = None
+        if loop.scripts_in_vain <= _MOST_MISSES:
+            script = _script_of(recording, loop, node)
         if script is not None:
+            loop.scripts_in_vain += 1
             loop.script = weakref.ref(script)
         return script
 
@@ -605,23 +765,25 @@ class _Loops:
 loops = _Loops()
 
 
-def _script_of(recording: Recording, node: Node) -> Script | None:
+def _script_of(recording: Recording, loop: _Loop, node: Node) -> Script | None:
     """The script of a recording, if turns that are like it can be followed."""
     if (
-        recording.known
-        or recording.absorbed
-        or recording.taps
+        recording.taps
         or recording.writes
         or recording.origins
-        or recording.held
         or recording.pulls
         or recording.results
         or recording.is_traced
         or recording.has_settled
         or recording.task is not None
-        or recording.outer is not None
+        or len(recording.absorbed) > 1
     ):
         return None
+    segment = None
+    for segment, numbers in recording.absorbed.items():
+        is_first = numbers == [*range(segment.node.end)] and segment.entry == loop.entry
+        if not is_first or segment.pulls or segment.absorbed or segment.origins:
+            return None
     slot: Slot | None = node.slot
     path = node.path()
     gradients = [step for step in path if step.op is GRADIENT]
@@ -632,9 +794,10 @@ def _script_of(recording: Recording, node: Node) -> Script | None:
     gradient = gradients[0]
     _, spans, watched, watches_variables, goals, seeds, sources, form = gradient.key
     owners = recording.owners
+    stop = max([stop for _, stop in spans], default=0)
+    covered = [step for step in path if step.first < stop]
     if (
-        len(spans) != 1
-        or spans[0][0] != 0
+        not all(any(a <= step.first < b for a, b in spans) for step in covered)
         or watched
         or not watches_variables
         or len(goals) != 1
@@ -643,6 +806,7 @@ def _script_of(recording: Recording, node: Node) -> Script | None:
         or not all(gradient.options["slice_"].is_connected)
         or any(len(numbers) != 1 for numbers in sources)
         or not all(n in owners and owners[n]._may_change for (n,) in sources)
+        or (segment is not None and segment.node.length >= len(path) - 1)
     ):
         return None
-    return Script(recording, path, spans[0][1], slot)
+    return Script(recording, loop, path, stop, segment)

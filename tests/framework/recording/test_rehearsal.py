@@ -1,0 +1,603 @@
+"""Turns of a loop that go as the turns before are compared with them, not recorded.
+
+The numbers are those of gradient descent in NumPy, in float64.
+"""
+
+import gc
+import threading
+import traceback
+import weakref
+
+import jax
+import numpy as np
+import pytest
+
+import jaxtape as jt
+from jaxtape.framework.recording import rehearsal
+from jaxtape.framework.recording.node import begin
+from tests.interruption import interrupted_everywhere
+
+pytestmark = pytest.mark.filterwarnings("ignore:Compile")  # many tests, one loop
+RATE = 0.1
+TURNS = 8
+X = np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
+Y = (X @ [[1.0], [-2.0], [0.5]] + 0.3).astype(np.float32)
+
+
+@pytest.fixture
+def rehearsed(monkeypatch):
+    """One entry for each turn whose update was made by a rehearsal."""
+    made = []
+    perform = rehearsal.Rehearsal.perform
+
+    def noted(self, op, inputs):
+        is_made = perform(self, op, inputs)
+        if is_made:
+            made.append(op.name)
+        return is_made
+
+    monkeypatch.setattr(rehearsal.Rehearsal, "perform", noted)
+    return made
+
+
+class Regression:
+    """y = x @ w + b by gradient descent, in jaxtape and in NumPy."""
+
+    def __init__(self):
+        self.w = jt.Variable(np.zeros((3, 1), np.float32), name="w")
+        self.b = jt.Variable(np.zeros(1, np.float32), name="b")
+        self.optimizer = jt.optimizers.SGD(RATE)
+        self.expected = [np.zeros((3, 1)), np.zeros(1)]
+
+    @property
+    def variables(self):
+        return [self.w, self.b]
+
+    def loss(self, x=X, y=Y):
+        return jt.reduce_mean(jt.square(jt.matmul(jt.constant(x), self.w) + self.b - y))
+
+    def turn(self, x=X, y=Y):
+        """One ordinary turn; the tape's `with` is always this line."""
+        with jt.GradientTape() as tape:
+            loss = self.loss(x, y)
+        self.descend(tape, loss)
+        self.expect(x, y)
+        return tape, loss
+
+    def descend(self, tape, loss):
+        gradients = tape.gradient(loss, self.variables)
+        self.optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
+
+    def gradients(self, x=X, y=Y):
+        """Of the mean squared error: 2 x^T (x w + b - y) / n."""
+        w, b = self.expected
+        x = np.asarray(x, float)
+        error = 2 * (x @ w + b - y) / len(x)
+        return [x.T @ error, error.sum(0)]
+
+    def expect(self, x=X, y=Y, times=1.0):
+        for value, gradient in zip(self.expected, self.gradients(x, y), strict=True):
+            value -= RATE * times * gradient
+
+    def check(self):
+        for variable, value in zip(self.variables, self.expected, strict=True):
+            np.testing.assert_allclose(variable.numpy(), value, rtol=2e-5, atol=1e-6)
+
+
+def test_from_the_third_turn_on(rehearsed):
+    model = Regression()
+    for _ in range(TURNS):
+        model.turn()
+    model.check()
+    assert rehearsed == ["sgd.apply_gradients"] * (TURNS - 2)
+
+
+def test_a_model_with_loss_and_optimizer_of_keras(rehearsed):
+    """A loop as Keras users write it; its losses are those of NumPy at its weights."""
+    model = jt.Sequential([jt.layers.Dense(1, input_shape=(3,))])
+    loss_of, optimizer = jt.losses.MeanSquaredError(), jt.optimizers.Adam(0.01)
+    losses = []
+    for _ in range(200):
+        with jt.GradientTape() as tape:
+            loss = loss_of(Y, model(X, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        losses.append(loss)
+    assert len(rehearsed) == 198
+    kernel, bias = model.get_weights()
+    found = np.mean((X @ kernel + bias - Y) ** 2)
+    assert found < float(losses[-1]) < float(losses[0])
+    assert int(optimizer.iterations) == 200
+
+
+def _raise(model):
+    try:
+        with jt.GradientTape():
+            model.loss()
+            raise RuntimeError
+    except RuntimeError:
+        pass
+
+
+def _forget_the_gradient(model):
+    with jt.GradientTape():
+        model.loss()
+
+
+def _assign_before(model):
+    model.b.assign([0.25])
+    model.expected[1][:] = 0.25
+    model.turn()
+
+
+def _assign_inside(model):
+    """What was computed before the assignment keeps the value that it read."""
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+        model.b.assign([0.25])
+    gradients = tape.gradient(loss, model.w)
+    expected = model.gradients()[0]
+    np.testing.assert_allclose(gradients, expected, rtol=1e-4, atol=1e-6)
+    model.expected[1][:] = 0.25
+
+
+def _apply_twice(model):
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+    gradients = tape.gradient(loss, model.variables)
+    for _ in range(2):
+        model.optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
+    model.expect(times=2.0)
+
+
+def _scale(model):
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+    gradients = [0.5 * g for g in tape.gradient(loss, model.variables)]
+    model.optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
+    model.expect(times=0.5)
+
+
+def _weigh(model):
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+    weight = jt.constant(0.5)
+    gradients = tape.gradient(loss, model.variables, output_gradients=weight)
+    model.optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
+    model.expect(times=0.5)
+
+
+def _leave_one_out(model):
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+    gradient = tape.gradient(loss, model.b)
+    model.optimizer.apply_gradients([(gradient, model.b)])
+    model.expected[1] -= RATE * model.gradients()[1]
+
+
+def _swap(model):
+    variables = [model.b, model.w]
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+    gradients = tape.gradient(loss, variables)
+    model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    model.expect()
+
+
+def _read_the_loss_inside(model):
+    expected = np.mean((X @ model.expected[0] + model.expected[1] - Y) ** 2)
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+        assert float(loss) == pytest.approx(expected, rel=1e-4)
+    model.descend(tape, loss)
+    model.expect()
+
+
+def _read_a_variable_inside(model):
+    with jt.GradientTape() as tape:
+        np.testing.assert_allclose(model.w.numpy(), model.expected[0], rtol=1e-4)
+        loss = model.loss()
+    model.descend(tape, loss)
+    model.expect()
+
+
+def _other_batch(model):
+    model.turn(X[:5], Y[:5])
+
+
+def _other_kind(model):
+    model.turn(jax.numpy.asarray(X), Y)
+
+
+def _x_is_y(model):
+    """x w + b - x has three columns: the gradient of b is the sum over all of them."""
+    with jt.GradientTape() as tape:
+        x = jt.constant(X)
+        error = jt.matmul(x, model.w) + model.b - x
+        loss = jt.reduce_mean(jt.square(error))
+    model.descend(tape, loss)
+    w, b = model.expected
+    error = 2 * (X.astype(float) @ w + b - X) / X.size
+    model.expected[0] = w - RATE * (X.astype(float).T @ error).sum(1, keepdims=True)
+    model.expected[1] = b - RATE * error.sum()
+
+
+def _another_call(model):
+    with jt.GradientTape() as tape:
+        loss = 2.0 * model.loss()
+    model.descend(tape, loss)
+    model.expect(times=2.0)
+
+
+def _two_tapes(model):
+    with jt.GradientTape() as outer, jt.GradientTape() as tape:
+        loss = model.loss()
+    model.descend(tape, loss)
+    model.expect()
+    del outer
+
+
+def _inside_the_tape(model):
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+        gradients = tape.gradient(loss, model.variables)
+    model.optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
+    model.expect()
+
+
+def _watch(model):
+    x = jt.constant(X)
+    with jt.GradientTape() as tape:
+        tape.watch(x)
+        loss = model.loss(x)
+    model.descend(tape, loss)
+    model.expect()
+
+
+def _pause(model):
+    with jt.GradientTape() as tape:
+        with tape.stop_recording():
+            jt.square(jt.constant(X))
+        loss = model.loss()
+    model.descend(tape, loss)
+    model.expect()
+
+
+def _start_again(model):
+    with jt.GradientTape() as tape:
+        jt.square(jt.matmul(jt.constant(X), model.w))
+        tape.reset()
+        loss = model.loss()
+    model.descend(tape, loss)
+    model.expect()
+
+
+def _other_rate(model):
+    model.optimizer.learning_rate = 0.05
+    model.turn()
+    model.optimizer.learning_rate = RATE
+    for value, gradient in zip(model.expected, model.before, strict=True):
+        value += 0.05 * gradient
+
+
+def _frozen(model):
+    model.b.trainable = False
+    before = model.expected[1].copy()
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+    gradients = tape.gradient(loss, [model.w])
+    model.optimizer.apply_gradients(zip(gradients, [model.w], strict=True))
+    model.expect()
+    model.expected[1] = before
+    model.b.trainable = True
+
+
+def _frozen_inside(model):
+    with jt.GradientTape() as tape:
+        model.b.trainable = False
+        model.loss()
+    assert tape.watched_variables() == (model.w,)
+    model.b.trainable = True
+
+
+def _eagerly(model):
+    jt.config.run_eagerly(True)
+    try:
+        model.turn()
+    finally:
+        jt.config.run_eagerly(False)
+
+
+def _other_settings_inside(model):
+    with jt.GradientTape() as tape, jax.default_matmul_precision("highest"):
+        loss = model.loss()
+    model.descend(tape, loss)
+    model.expect()
+
+
+def _in_another_thread(model):
+    thread = threading.Thread(target=model.turn)
+    thread.start()
+    thread.join()
+
+
+def _read_in_another_thread(model):
+    found = []
+    expected = np.mean((X @ model.expected[0] + model.expected[1] - Y) ** 2)
+    with jt.GradientTape() as tape:
+        loss = model.loss()
+        thread = threading.Thread(target=lambda: found.append(float(loss)))
+        thread.start()
+        thread.join()
+    assert found == [pytest.approx(expected, rel=1e-4)]
+    model.descend(tape, loss)
+    model.expect()
+
+
+def _hold_everything(model):
+    with jt.GradientTape() as tape:
+        product = jt.matmul(jt.constant(X), model.w)
+        loss = jt.reduce_mean(jt.square(product + model.b - Y))
+    product_before = X @ model.expected[0]
+    model.descend(tape, loss)
+    model.expect()
+    np.testing.assert_allclose(product, product_before, rtol=1e-4, atol=1e-6)
+
+
+def _second_gradient(model):
+    tape, loss = model.turn()
+    with pytest.raises(jt.errors.TapeError):
+        tape.gradient(loss, model.w)
+
+
+DEVIATIONS = [
+    value
+    for name, value in list(globals().items())
+    if name.startswith("_") and getattr(value, "__module__", "") == __name__
+]
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS, ids=lambda f: f.__name__)
+def test_a_turn_that_goes_another_way(rehearsed, deviation):
+    model = Regression()
+    for _ in range(5):
+        model.turn()
+    assert len(rehearsed) >= 3
+    model.before = model.gradients()
+    deviation(model)
+    model.check()
+    for _ in range(5):
+        model.turn()
+    model.check()
+    assert len(rehearsed) >= 6  # it goes on as before, after two turns at most
+
+
+def test_calls_that_are_alike_go_another_way_in_the_same_loop(rehearsed):
+    """Where a branch is taken in one turn of five, at each place of the turn."""
+    model = Regression()
+    for turn in range(40):
+        kind = turn // 5 if turn % 5 == 4 else None
+        with jt.GradientTape() as tape:
+            if kind == 0:
+                model.b.assign_add([0.5])
+                model.expected[1] += 0.5
+            loss = model.loss()
+            if kind == 1:
+                loss = loss * 3.0
+            if kind == 2:
+                float(loss)
+        if kind == 3:
+            jt.square(X)  # of values that are there
+        gradients = tape.gradient(loss, model.variables)
+        if kind == 4:
+            gradients = [3.0 * gradient for gradient in gradients]
+        if kind == 5:
+            continue
+        model.optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
+        model.expect(times=3.0 if kind in (1, 4) else 1.0)
+        if kind == 6:
+            model.w.assign(model.w * 0.5)
+            model.expected[0] *= 0.5
+        model.check()
+    assert len(rehearsed) > 25
+
+
+def test_a_loop_that_never_goes_alike_is_left_alone(rehearsed):
+    model = Regression()
+    for turn in range(20):
+        with jt.GradientTape() as tape:
+            loss = model.loss()
+            for _ in range(turn % 7):
+                loss = loss * 1.0
+        model.descend(tape, loss)
+        model.expect()
+    model.check()
+    assert rehearsed == []
+
+
+def test_loops_with_one_optimizer_in_turn(rehearsed):
+    model = Regression()
+    for _ in range(6):
+        model.turn()
+        with jt.GradientTape() as tape:
+            loss = 2.0 * model.loss()
+        model.descend(tape, loss)
+        model.expect(times=2.0)
+    model.check()
+    assert len(rehearsed) == 8
+
+
+def test_two_optimizers_in_one_turn(rehearsed):
+    first, second = Regression(), Regression()
+    for _ in range(6):
+        first.turn()
+        second.turn()
+    first.check()
+    second.check()
+    assert len(rehearsed) >= 8
+
+
+class TestAValueThatIsReadInTheTape:
+    """Turns of reinforcement learning: what comes next depends on a value."""
+
+    def turn(self, model, act=lambda: None):
+        with jt.GradientTape() as tape:
+            product = jt.matmul(jt.constant(X), model.w)
+            read = product.numpy()
+            act()
+            error = product + model.b - Y
+            loss = jt.reduce_mean(jt.square(error))
+        model.descend(tape, loss)
+        return product, read
+
+    def test_is_the_value_and_stays_it(self, rehearsed):
+        model = Regression()
+        kept = []
+        for _ in range(TURNS):
+            product, read = self.turn(model)
+            expected = X @ model.expected[0]
+            np.testing.assert_allclose(read, expected, rtol=1e-4, atol=1e-6)
+            kept.append((product, read))
+            model.expect()
+        model.check()
+        assert len(rehearsed) == TURNS - 2
+        for product, read in kept:
+            np.testing.assert_array_equal(product.numpy(), read)
+
+    def test_at_times_only(self, rehearsed):
+        model = Regression()
+        for turn in range(24):
+            with jt.GradientTape() as tape:
+                product = jt.matmul(jt.constant(X), model.w)
+                if turn % 6 < 3:
+                    product.numpy()
+                loss = jt.reduce_mean(jt.square(product + model.b - Y))
+                if turn % 8 == 7:
+                    float(loss)
+            model.descend(tape, loss)
+            model.expect()
+            model.check()
+        assert rehearsed
+
+    def test_another_thread_that_assigns_meanwhile_changes_nothing(self, rehearsed):
+        """The gradient is that at the values which the calls have read."""
+        model = Regression()
+        for _ in range(5):
+            self.turn(model)
+            model.expect()
+        assert len(rehearsed) == 3
+
+        def assign():
+            thread = threading.Thread(target=lambda: model.w.assign(model.w + 1.0))
+            thread.start()
+            thread.join()
+
+        self.turn(model, assign)
+        model.expect()
+        model.expected[0] += 1.0
+        model.check()
+
+    def test_that_is_left_by_an_error(self, rehearsed):
+        model = Regression()
+        for turn in range(10):
+            if turn == 6:
+                with pytest.raises(ZeroDivisionError):
+                    self.turn(model, lambda: 1 / 0)
+                continue
+            self.turn(model)
+            model.expect()
+        model.check()
+        assert len(rehearsed) == 6
+
+    def test_the_tape_knows_where_it_left(self, rehearsed):
+        model = Regression()
+        for _ in range(5):
+            with jt.GradientTape() as tape:
+                product = jt.matmul(jt.constant(X), model.w)
+                product.numpy()
+                loss = jt.reduce_mean(jt.square(product + model.b - Y))
+            model.descend(tape, loss)
+        assert len(rehearsed) == 3
+        assert tape.watched_variables() == (model.w, model.b)
+        assert "matmul" in str(tape)
+
+
+def test_the_tape_tells_the_same(rehearsed):
+    model = Regression()
+    told = []
+    for _ in range(4):
+        with jt.GradientTape() as tape:
+            loss = model.loss()
+        model.descend(tape, loss)
+        texts = str(tape), repr(tape), tape.to_mermaid(), tape.explain(loss, model.w)
+        told.append((texts, tape.watched_variables()))
+    assert len(rehearsed) == 2
+    assert told[0] == told[1] == told[2] == told[3]
+    assert told[0][1] == (model.w, model.b)
+
+
+def test_a_tape_in_the_middle_of_a_turn_tells_the_same():
+    model = Regression()
+    told = []
+    for _ in range(4):
+        with jt.GradientTape() as tape:
+            loss = model.loss()
+            told.append((str(tape), tape.watched_variables()))
+        model.descend(tape, loss)
+    assert told[0] == told[1] == told[2] == told[3]
+
+
+def test_ctrl_c_anywhere_makes_an_update_whole_or_not_at_all(rehearsed, monkeypatch):
+    """y = w with gradient 1: each update takes the rate from w."""
+    monkeypatch.setattr(rehearsal, "_MOST_MISSES", 1_000_000)
+    w = jt.Variable(0.0)
+    optimizer = jt.optimizers.SGD(1.0)
+
+    def turn():
+        with jt.GradientTape() as tape:
+            y = w * 1.0
+        gradients = tape.gradient(y, [w])
+        optimizer.apply_gradients(zip(gradients, [w], strict=True))
+
+    for _ in range(4):
+        turn()
+    before = [4]
+
+    def check():
+        begin()  # Ctrl-C within a tape's own enter or exit leaves a region open
+        count = int(optimizer.iterations)
+        assert count - before[0] in (0, 1)
+        assert float(w) == -count
+        for _ in range(3):
+            turn()
+        assert int(optimizer.iterations) == count + 3
+        assert float(w) == -count - 3
+        before[0] = count + 3
+
+    inside = []
+
+    def step():
+        try:
+            turn()
+        except KeyboardInterrupt as interrupt:
+            places = traceback.extract_tb(interrupt.__traceback__)
+            inside.append(any("rehearsal.py" in place.filename for place in places))
+            raise
+
+    before[0] += 1  # one whole turn counts the places
+    interrupted_everywhere(step, check)
+    assert sum(inside) > 20
+
+
+def test_nothing_is_kept(rehearsed):
+    model = Regression()
+    for _ in range(TURNS):
+        tape, loss = model.turn()
+    assert rehearsed
+    names = [weakref.ref(variable) for variable in model.variables]
+    del model, tape
+    gc.collect()
+    assert [name() for name in names] == [None, None]
+    assert float(loss) >= 0  # a result may be held for as long as one likes
