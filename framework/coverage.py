@@ -30,7 +30,8 @@ from .recording.node import (
     getter,
     here,
 )
-from .recording.rehearsal import Rehearsal, Script
+from .recording.rehearsal import Rehearsal
+from .recording.script import Script
 from .recording.segments import Covered, admit, pull_back
 from .recording.signature import TRAINABLE
 from .recording.site import Entry, Site, callers, reading_site, user_site
@@ -89,6 +90,13 @@ class Covering:
     _rehearsal: Rehearsal | None = None
     _script: Script
     _target: weakref.ref
+    _spans: list[Span]
+    _watched: dict[int, tuple[Handle, Any, int]]
+    _seen: dict[int, Variable]
+    _past: list[Sequence[Variable]]
+    _left: list[Part]
+    _asked: list[Mention]
+    _reset_at: Site | None
 
     def __init__(self, is_persistent: bool, watches_variables: bool) -> None:
         self._is_persistent = is_persistent
@@ -111,44 +119,27 @@ class Covering:
 
     def _unfold(self) -> None:
         """Take note of what a rehearsed turn has done to this tape."""
-        rehearsal, is_spent, reads = self._rehearsal, self._is_spent, self._reads
-        self._clear()
-        self._reads = reads
-        if rehearsal is None:
-            return
-        script = self._script
-        stop = script.covered if rehearsal.was_left else None
-        if is_spent:
-            part = (
-                rehearsal.serial,
-                script.before_gradient,
-                ((0, script.covered),),
-                (None,),
-            )
-            self._left = [Part(*part, (), {}, {}, {})]
-            if self._watches_variables:
-                take = getter(
-                    _variables_read(script.before_gradient, 0, script.covered)
-                )
-                self._past = [take(script.owners)]
-            self._asked = [Mention(self._target, (rehearsal.serial, script.goal), None)]
-            self._is_spent = True
-            return
-        span = Span(rehearsal, 0)
-        span.stop = stop
-        self._spans = [span]
+        state = _fresh()
+        rehearsal = self._rehearsal
+        if rehearsal is not None:
+            script = self._script
+            state["_reads"], state["_is_spent"] = self._reads, self._is_spent
+            before, stop = script.before_gradient, script.covered
+            if self._is_spent:
+                place = rehearsal.serial, before, ((0, stop),), (None,)
+                state["_left"] = [Part(*place, (), {}, {}, {})]
+                take = getter(_variables_read(before, 0, stop))
+                state["_past"] = [take(script.owners)]
+                goal = (rehearsal.serial, script.goal)
+                state["_asked"] = [Mention(self._target, goal, None)]
+            else:
+                span = Span(rehearsal, 0)
+                span.stop = stop if rehearsal.was_left else None
+                state["_spans"] = [span]
+        self.__dict__.update(state)  # at once: an interrupt may come anywhere
 
     def _clear(self) -> None:
-        self._is_spent = False
-        self._rehearsal = None
-        self._spans: list[Span] = []
-        self._watched: dict[int, tuple[Handle, Any, int]] = {}
-        self._seen: dict[int, Variable] = {}
-        self._past: list[Sequence[Variable]] = []
-        self._left: list[Part] = []
-        self._reads: list[Mention] = []
-        self._asked: list[Mention] = []
-        self._reset_at: Site | None = None
+        self.__dict__.update(_fresh())
 
     def _enter(self) -> None:
         """Cover what this thread or task records from here on."""
@@ -480,18 +471,23 @@ class Covering:
         )
 
 
-_STATE = frozenset(
-    {
-        "_asked",
-        "_left",
-        "_past",
-        "_reset_at",
-        "_seen",
-        "_spans",
-        "_watched",
+def _fresh() -> dict[str, Any]:
+    """What a tape has noted, before anything."""
+    return {
+        "_is_spent": False,
+        "_rehearsal": None,
+        "_spans": [],
+        "_watched": {},
+        "_seen": {},
+        "_past": [],
+        "_left": [],
+        "_reads": [],
+        "_asked": [],
+        "_reset_at": None,
     }
-)
-"""What `_clear` sets; the rest is set when a tape is made."""
+
+
+_STATE = frozenset(_fresh())
 
 
 def _number_in(recording: Recording, handle: Handle) -> int:

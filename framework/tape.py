@@ -20,7 +20,8 @@ from .explaining import explain, note_nones
 from .history import History, mention
 from .recording.form import COTANGENTS, TANGENTS, jacobian_form
 from .recording.node import Handle, current, here
-from .recording.rehearsal import Rehearsal, loops
+from .recording.rehearsal import Rehearsal
+from .recording.script import loops
 from .recording.site import user_site
 from .recording.slice import Form
 from .recording.tensor import Tensor, TensorLike

@@ -126,6 +126,7 @@ ORDER = {
         ("slots",),
         ("steps", "memory"),
         ("launching",),
+        ("script",),
         ("rehearsal",),
         ("execution",),
         ("arithmetic", "ingest"),

@@ -35,7 +35,8 @@ from .node import (
     resume,
 )
 from .op import MISFITS, ArrayClass, Op
-from .rehearsal import Rehearsal, Script, loops
+from .rehearsal import Rehearsal
+from .script import Script, loops
 from .signature import settings
 
 make_pending: Callable[..., Any] = Handle

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxtape as jt
-from jaxtape.framework.recording import rehearsal
+from jaxtape.framework.recording import rehearsal, script
 from jaxtape.framework.recording.node import begin
 from tests.interruption import interrupted_everywhere
 
@@ -551,7 +551,7 @@ def test_a_tape_in_the_middle_of_a_turn_tells_the_same():
 
 def test_ctrl_c_anywhere_makes_an_update_whole_or_not_at_all(rehearsed, monkeypatch):
     """y = w with gradient 1: each update takes the rate from w."""
-    monkeypatch.setattr(rehearsal, "_MOST_MISSES", 1_000_000)
+    monkeypatch.setattr(script, "MOST_MISSES", 1_000_000)
     w = jt.Variable(0.0)
     optimizer = jt.optimizers.SGD(1.0)
 
