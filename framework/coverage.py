@@ -124,11 +124,11 @@ class Covering:
         if rehearsal is not None:
             script = self._script
             state["_reads"], state["_is_spent"] = self._reads, self._is_spent
-            before, stop = script.before_gradient, script.covered
+            node, stop = script.gradient, script.covered
             if self._is_spent:
-                place = rehearsal.serial, before, ((0, stop),), (None,)
+                place = rehearsal.serial, node, ((0, stop),), (None,)
                 state["_left"] = [Part(*place, (), {}, {}, {})]
-                take = getter(_variables_read(before, 0, stop))
+                take = getter(_variables_read(node, 0, stop))
                 state["_past"] = [take(script.owners)]
                 goal = (rehearsal.serial, script.goal)
                 state["_asked"] = [Mention(self._target, goal, None)]

@@ -101,7 +101,7 @@ class GradientTape(Covering):
         ):
             return False
         if recording is not None and (
-            recording.depth or recording.task or not recording.is_new
+            recording.task or recording.depth or not recording.is_new
         ):
             return False
         script = loops.find(self._entry)

@@ -23,7 +23,7 @@ from .recording.execution import call
 from .recording.home import Home
 from .recording.ingest import private_array
 from .recording.launching import updating
-from .recording.node import NOWHERE, current, here
+from .recording.node import NOWHERE, current, here, writes
 from .recording.signature import TRAINABLE, plain_type, trainable_type, type_of
 from .recording.tensor import (
     ArrayLike,
@@ -187,6 +187,7 @@ class Variable(Scattering):
             return
         self._value = value
         self._is_exclusive = True
+        writes.count += 1
 
     def _is_still(self, value: Any) -> bool:
         return self._admitted() is value

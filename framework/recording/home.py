@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .node import NOWHERE, Handle
+from .node import NOWHERE, Handle, writes
 from .signature import tensor_type
 from .snapshot import Snapshot, where_it_is
 
@@ -50,6 +50,7 @@ class Home(Handle):
         for member, start in zip(members, self.starts, strict=True):
             member._move_in(self, start)
         Home.moves += 1
+        writes.count += 1
 
     @property
     def _home(self) -> "Home":
@@ -61,6 +62,7 @@ class Home(Handle):
     def _write(self, value: Any) -> None:
         """Take a new array: every member has a new value."""
         self._value = Snapshot(value)
+        writes.count += 1
 
     def _put(self, start: int, value: Any) -> None:
         """Take a new value for one member.

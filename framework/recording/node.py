@@ -81,6 +81,19 @@ class Handle:
         """Take note that `count` more segments of live tapes need the value."""
 
 
+class _Writes:
+    """How often variables and homes were given values, counted over all.
+
+    Of an object, since an attribute of a class that changes makes all its uses slow.
+    """
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+writes = _Writes()
 NOWHERE: tuple[None, int] = (None, 0)
 
 
@@ -538,7 +551,7 @@ def _of_task(recording: Recording) -> Recording:
         here.by_task = weakref.WeakKeyDictionary()
     here.by_task[recording.task or here] = recording
     found = here.by_task.get(task or here)
-    if found is None:
+    if found is None or found.is_done:
         return begin()
     here.recording = found
     return found

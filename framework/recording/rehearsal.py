@@ -18,16 +18,15 @@ import jax
 
 from .. import config
 from .derivative import GRADIENT
-from .launching import clock, copy_buffer, refuse_write_in_trace, updating
-from .node import NOWHERE, Handle, Recording, here, nobody, serials
+from .launching import clock, copy_buffer, updating
+from .node import NOWHERE, Handle, Recording, here, nobody, serials, writes
 from .op import ArrayClass, Op, concrete_classes
 from .program import Pack, Program
 from .script import END, Part, Script, Step
 from .signature import settings
+from .snapshot import Snapshot
 
 _switches = config.switches
-_ERRORS = (ValueError, RuntimeError, TypeError)
-"""What a launch raises; TypeError where a variable moves meanwhile."""
 _thread_number = threading.get_ident
 _reference = weakref.ref
 
@@ -35,14 +34,13 @@ make_pending: Any = Handle
 """Makes the Tensor of a recorded result; `tensor` sets it."""
 
 
-class _Seen:
-    """The values of variables when calls ran; they are kept as long as this lives."""
+class _Held:
+    """Values of variables that are not overwritten as long as this lives."""
 
-    __slots__ = ("_homes", "_snapshots", "_values", "_variables")
+    __slots__ = ("_snapshots", "_variables")
 
     def __init__(self, part: Part) -> None:
-        self._homes, self._variables = part.read, part.variables
-        self._values = [variable._value for variable in part.variables]
+        self._variables = part.variables
         self._snapshots = [home._value for home in part.read]
         self._hold(1)
 
@@ -52,31 +50,10 @@ class _Seen:
         for variable in self._variables:
             variable._hold(count)
 
-    def value_of(self, owner: Any) -> Any:
-        """What a variable was; what it is, if these calls did not read it."""
-        for owners, values in (
-            (self._homes, self._snapshots),
-            (self._variables, self._values),
-        ):
-            for candidate, value in zip(owners, values, strict=True):
-                if candidate is owner or candidate is owner._home:
-                    return value
-        return owner._admitted()
-
-    def are_still(self) -> bool:
-        """Whether the variables have these values."""
-        for home, snapshot in zip(self._homes, self._snapshots):  # noqa: B905
-            if home._value is not snapshot:
-                return False
-        for variable, value in zip(self._variables, self._values):  # noqa: B905
-            if variable._value is not value:
-                return False
-        return True
-
     def release(self) -> None:
         """The values are needed no longer."""
         self._hold(-1)
-        self._homes, self._snapshots, self._variables = [], [], []
+        self._snapshots, self._variables = [], []
 
     __del__ = release
 
@@ -95,22 +72,26 @@ class Rehearsal(Recording):
         data, given: The values that the calls have brought in, and their handles.
         numbers: The numbers that these get.
         made: Weak references to the results.
-        seen: What the variables were when a value was read.
+        before: What was in the places of the script when the turn began.
+        writes_before: How often variables had been given values then.
+        kept: The values of variables, when one was read.
         calls: What it has come to, while it unfolds.
         was_left: Whether the tape was left.
     """
 
     __slots__ = (
+        "before",
         "calls",
         "data",
         "given",
+        "kept",
         "made",
         "numbers",
         "script",
-        "seen",
         "step",
         "thread",
         "was_left",
+        "writes_before",
     )
 
     def __init__(self, script: Script, tape: Any) -> None:
@@ -124,7 +105,9 @@ class Rehearsal(Recording):
         self.data: list[Any] = []
         self.given: list[Handle] = []
         self.made: list[Any] = []
-        self.seen: _Seen | None = None
+        self.writes_before = writes.count
+        self.before = script.values()
+        self.kept: _Held | None = None
         self.calls: _Calls | None = None
         self.writes = {}
         self.tapes = [weakref.ref(tape)]
@@ -139,6 +122,7 @@ class Rehearsal(Recording):
             step.op is not op
             or step.frozen != frozen
             or step.arity != len(inputs)
+            or (writes.count != self.writes_before and not self._is_still())
             or self.settings != settings()
             or _get_running_loop() is not None
         ):
@@ -175,6 +159,14 @@ class Rehearsal(Recording):
             self._stray()
             raise
         return result
+
+    def _is_still(self) -> bool:
+        """Whether the variables have the values that they had when the turn began."""
+        script, now = self.script, writes.count
+        if script is None or [*map(id, script.values())] != [*map(id, self.before)]:
+            return False
+        self.writes_before = now
+        return True
 
     def _several(self, step: Step) -> Any:
         """The results of a call that has not just one; an update has no handles."""
@@ -216,6 +208,7 @@ class Rehearsal(Recording):
         if (
             step.op is not GRADIENT
             or script is None
+            or here.recording is not self
             or not self.was_left
             or target._at != (self, script.goal)
             or sources.__class__ is not list
@@ -232,45 +225,50 @@ class Rehearsal(Recording):
 
     def perform(self, op: Op, inputs: Sequence[Handle]) -> bool:
         """Make the update that ends the turn; whether it was made."""
-        results, script = self.follow(op, inputs, ()), self.script
+        step, script = self.step, self.script
         if (
-            results is None
-            or self.step is not END
-            or script is None
+            script is None
+            or step.next is not END
             or here.recording is not self
             or _switches.safe_steps
             or _switches.checks
+            or self.follow(op, inputs, ()) is None
         ):
             return False
-        part = script.part()
-        if part is None:
-            return False
-        seen = self.seen
-        for reference in part.take_others(self.made):
-            handle = reference()
-            if handle is not None and (seen is None or handle._value is None):
-                return False  # asked for by nobody before
-        return self._launch(part, script)
+        try:
+            part = script.part()
+            return part is not None and self._launch(part, script)
+        finally:
+            if self.script is not None:  # it is recorded, as any call
+                self.step = step
 
     def _launch(self, part: Part, script: Script) -> bool:
         """Run the program; false where the long way has to be taken."""
+        for reference in part.take_others(self.made):
+            handle = reference()
+            if handle is not None and handle._value is None:
+                return False  # asked for by nobody before
         outcome: list[tuple] = []
-        program, seen = part.program, self.seen
+        program = part.program
         with updating:  # no other thread writes between the look and the commit
-            if seen is not None:
-                if not seen.are_still():
-                    return False
-                self.seen = seen.release()
+            if not self._is_still():
+                return False
+            if self.kept is not None:
+                self.kept = self.kept.release()
             read = [home._value for home in part.read] if part.read else []
             homes, overwritten = [], []
             for home in part.homes:
                 snapshot = home._value
                 is_ours = not snapshot.holders and snapshot not in read
                 homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
-            kept = self._kept(part)
+            kept = self._arguments(part)
             for variable in part.donated:
-                value = variable._value
-                is_ours = variable._may_donate(value) and id(value) not in map(id, kept)
+                value, at = variable._value, variable._at[0]
+                is_ours = (
+                    variable._may_donate(value)
+                    and (at is None or at.is_done)  # no other thread's recording
+                    and id(value) not in map(id, kept)
+                )
                 overwritten.append(value if is_ours else copy_buffer(value))
             buffers = [snapshot.array for snapshot in read] if read else read
             numbers = self._numbers(program)
@@ -278,16 +276,19 @@ class Rehearsal(Recording):
             try:
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(program.run, *arguments))
-            except _ERRORS:
+            except Exception:
                 return False  # whatever it is, the long way meets it again
             finally:
                 if outcome:
                     try:
                         self._commit(part, script, outcome[0])
                     except BaseException:  # an interrupt came in between
-                        self._commit(part, script, outcome[0])
+                        if self.is_done:
+                            self._let_go()
+                        else:
+                            self._commit(part, script, outcome[0])
                         raise
-        return True
+        return self.is_done
 
     def run_ahead(self) -> bool:
         """Run what comes before a value that is read where one was read before.
@@ -300,8 +301,9 @@ class Rehearsal(Recording):
         if (
             script is None
             or self.step is not script.cut
-            or self.seen is not None
+            or self.kept is not None
             or self.was_left
+            or here.recording is not self
             or _switches.safe_steps
             or _switches.checks
         ):
@@ -313,20 +315,22 @@ class Rehearsal(Recording):
             if reference() is not None:
                 return False
         with updating:  # all of one moment, and no other thread takes a buffer
-            seen = _Seen(part)
+            if not self._is_still():
+                return False
+            kept = _Held(part)
             buffers = [home._value.array for home in part.read]
             numbers = self._numbers(part.program)
             try:
                 outcome = part.program.run(
-                    [], [], buffers, self._kept(part), numbers, []
+                    [], [], buffers, self._arguments(part), numbers, []
                 )
-            except _ERRORS:
-                return False
+            except Exception:
+                return False  # whatever it is, the long way meets it again
         self._give(part, outcome)
-        self.seen = seen
+        self.kept = kept
         return True
 
-    def _kept(self, part: Part) -> list[Any]:
+    def _arguments(self, part: Part) -> list[Any]:
         """What a program reads: data of the turn, and variables of their own."""
         kept = [*self.data]
         for variable in part.variables:
@@ -345,8 +349,7 @@ class Rehearsal(Recording):
         homes, finals = outcome[:2]
         for value in homes or finals:
             if value.__class__ is not ArrayClass:
-                self._end(script)
-                refuse_write_in_trace()
+                return  # where JAX traces; the long way refuses it
             break
         for home, array in zip(part.homes, homes):  # noqa: B905
             home._write(array)
@@ -396,24 +399,35 @@ class Rehearsal(Recording):
 
     def seen_elsewhere(self) -> Recording:
         """What other threads see: a copy, since this thread may go on at any moment."""
-        script = self.script
-        calls = self.calls or _Calls(self)
-        if script is None or self.is_done:
-            return self
-        copy = Recording()
-        calls.record_in(copy, script, is_copy=True)
-        copy.settings, copy.serial = self.settings, self.serial
+        with updating:  # the turn does not end meanwhile
+            script = self.script
+            if script is None or self.is_done:
+                return self
+            copy = Recording()
+            calls = self.calls or _Calls(self, script)
+            calls.record_in(copy, script, is_copy=True)
+            copy.settings, copy.serial = self.settings, self.serial
+            for number, value in enumerate(copy.values):  # its end does not take them
+                if value.__class__ is Snapshot:
+                    value.holders += 1
+                elif number in script.owners:
+                    script.owners[number]._share()
         return copy
 
     def _unfold(self) -> None:
-        """Become what recording the calls so far would have made.
+        """Become what recording the calls so far would have made."""
+        try:
+            self._become()
+        except BaseException:  # an interrupt came in between
+            self._become()
+            raise
 
-        An interrupt may come in between: it is begun again, until `node` is there.
-        """
+    def _become(self) -> None:
         script = self.script
-        assert script is not None
+        if script is None:
+            return
         if self.calls is None:
-            self.calls = _Calls(self)
+            self.calls = _Calls(self, script)
             script.misses += 1
         self.step = END
         self.calls.record_in(self, script)
@@ -421,18 +435,20 @@ class Rehearsal(Recording):
 
     def _let_go(self) -> None:
         """It is an ordinary recording now, or has run."""
-        self.step, self.script = END, None
-        self.seen = self.calls = None
+        self.script, self.step = None, END
+        self.kept = self.calls = None
         self.data, self.given, self.made = [], [], []
 
 
 class _Calls:
     """What a rehearsal has come to, to be recorded."""
 
-    def __init__(self, rehearsal: Rehearsal) -> None:
+    def __init__(self, rehearsal: Rehearsal, script: Script) -> None:
         self._step = rehearsal.step
         self._given, self._data = rehearsal.given, rehearsal.data
-        self._made, self._seen = rehearsal.made, rehearsal.seen
+        self._made = rehearsal.made
+        pairs = zip(script.places, rehearsal.before, strict=True)
+        self._values = {id(place): value for place, value in pairs}
 
     def record_in(
         self, recording: Recording, script: Script, is_copy: bool = False
@@ -473,7 +489,9 @@ class _Calls:
         recording.node = None if node.parent is None else node
 
     def _value_of(self, owner: Any) -> Any:
-        return owner._admitted() if self._seen is None else self._seen.value_of(owner)
+        """What a variable was when the turn began."""
+        value = self._values.get(id(owner))
+        return self._values[id(owner._home)] if value is None else value
 
 
 def _empty(recording: Recording) -> None:

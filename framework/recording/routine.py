@@ -22,7 +22,6 @@ from .op import ArrayClass, Op
 from .program import Pack, Program, StructureError
 from .signature import SCALAR, TensorType, plain_type
 from .slots import Slot, slots
-from .snapshot import Snapshot
 from .tensor import make_result
 
 _switches = config.switches
@@ -253,7 +252,7 @@ class Direct:
                 refuse_write_in_trace()
             break
         for home, array in zip(self._homes, outcome[0]):  # noqa: B905 (0.3 us)
-            home._value = Snapshot(array)
+            home._write(array)
         for variable, value in zip(self._donated, outcome[1]):  # noqa: B905
             variable._write(value)
 

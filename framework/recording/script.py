@@ -25,6 +25,7 @@ MOST_MISSES = 4
 """How many turns in a row may unfold before no more of them are rehearsed."""
 _switches, _bounds = config.switches, config.bounds
 _type_of_handle = operator.attrgetter("_type")
+_value_of_handle = operator.attrgetter("_value")
 
 
 class Step:
@@ -62,7 +63,7 @@ class Step:
 class _End:
     """What comes after the last call."""
 
-    op = None
+    op = next = None
 
 
 END: Any = _End()
@@ -85,7 +86,8 @@ class Script:
         cut_slot: What is known of the structure up to there.
         goal: The number of the gradient's target.
         sources: The `id`s of what the gradient is taken by.
-        before_gradient: The call before the gradient.
+        gradient: The gradient.
+        places: The homes and variables that hold the values of `owners`.
         misses: How many turns have unfolded since one did not.
     """
 
@@ -115,8 +117,7 @@ class Script:
             step.next = after
         self.first = steps[0]
         gradient = next(step.node for step in steps if step.op is GRADIENT)
-        assert gradient.parent is not None
-        self.before_gradient = gradient.parent
+        self.gradient = gradient
         _, _, _, _, goals, _, sources, _ = gradient.key
         self.goal = numbers[goals[0]]
         self.sources = [id(self.owners[number]) for (number,) in sources]
@@ -126,6 +127,8 @@ class Script:
         if segment is not None:
             self.cut = steps[segment.node.length]
             self.cut_slot: Slot = segment.node.slot
+        self._moves = -1
+        self.places: list[Any] = []
         self._part: Part | None = None
         self._cut_part: Part | None = None
 
@@ -133,8 +136,18 @@ class Script:
         """Whether it stands on these variables."""
         return all(owners.get(n) is owner for n, owner in self.owners.items())
 
+    def values(self) -> list[Any]:
+        """What is in the places now."""
+        return [*map(_value_of_handle, self.places)]
+
     def holds(self) -> bool:
         """Whether a turn may go as this one, as things stand."""
+        if self._moves != Home.moves:
+            self._moves = Home.moves
+            homes = [owner._home for owner in self.owners.values()]
+            pairs = zip(self.owners.values(), homes, strict=True)
+            found = [owner if home is None else home for owner, home in pairs]
+            self.places = list({id(place): place for place in found}.values())
         return (
             self.misses <= MOST_MISSES
             and self.node.length < _bounds.pending_nodes
@@ -176,7 +189,8 @@ class Part:
         self.program = program
         self.moves = Home.moves
         self.fits = program.demand is None and all(
-            group.fits(owners) for group in program.groups
+            group.fits(owners) and _share_a_home(group.take(owners))
+            for group in program.groups
         )
         if not self.fits:
             return
@@ -196,6 +210,11 @@ class Part:
         self.take_made = getter([i for i, n in enumerate(results) if n in places])
         self.places = [places[number] for number in results if number in places]
         self.take_others = getter([i for i, n in enumerate(results) if n not in places])
+
+
+def _share_a_home(variables: Sequence[Any]) -> bool:
+    home = variables[0]._home
+    return home is not None and all(variable._home is home for variable in variables)
 
 
 def _renewed(part: Part | None, script: Script, slot: Slot) -> Part | None:

@@ -3,7 +3,9 @@
 The numbers are those of gradient descent in NumPy, in float64.
 """
 
+import asyncio
 import gc
+import queue
 import threading
 import traceback
 import weakref
@@ -15,6 +17,8 @@ import pytest
 import jaxtape as jt
 from jaxtape.framework.recording import rehearsal, script
 from jaxtape.framework.recording.node import begin
+from jaxtape.framework.recording.slots import slots
+from tests.in_threads import frequent_switches
 from tests.interruption import interrupted_everywhere
 
 pytestmark = pytest.mark.filterwarnings("ignore:Compile")  # many tests, one loop
@@ -522,6 +526,259 @@ class TestAValueThatIsReadInTheTape:
         assert len(rehearsed) == 3
         assert tape.watched_variables() == (model.w, model.b)
         assert "matmul" in str(tape)
+
+
+def test_a_variable_that_begins_to_share_a_buffer(rehearsed):
+    """As where a base is trained, too, once its head has been for a while."""
+    model = Regression()
+    base = jt.Variable(np.eye(3, dtype=np.float32))
+    more = jt.Variable(np.zeros(3, np.float32))
+    optimizer = jt.optimizers.SGD(0.0)
+    for turn in range(12):
+        with jt.GradientTape() as tape:
+            loss = model.loss(jt.matmul(jt.constant(X), base) + more)
+        model.descend(tape, loss)
+        model.expect()
+        if turn >= 8:
+            with jt.GradientTape() as tape:
+                loss = model.loss(jt.matmul(jt.constant(X), base) + more)
+            gradients = tape.gradient(loss, [base, more])
+            optimizer.apply_gradients(zip(gradients, [base, more], strict=True))
+        model.check()
+    assert len(rehearsed) > 6
+
+
+def test_a_program_of_variables_that_live_elsewhere(rehearsed):
+    """Two models alike, of which one has its constants in two buffers.
+
+    loss = sum((v f + g)^2), so dv = 2 f (v f + g).
+    """
+
+    def share(*variables):
+        optimizer = jt.optimizers.SGD(0.0)
+        optimizer.apply([jt.zeros(4)] * len(variables), list(variables))
+
+    def make(value):
+        return jt.Variable(np.full(4, value, np.float32))
+
+    f, g, other_f, other_g = make(1.0), make(2.0), make(3.0), make(4.0)
+    share(f, g)
+    share(other_f, make(5.0))
+    share(make(6.0), other_g)
+    models = [
+        (make(1.0), f, g, jt.optimizers.SGD(0.01)),
+        (make(1.0), other_f, other_g, jt.optimizers.SGD(0.01)),
+    ]
+    kept = []
+
+    def first():
+        v, f, g, optimizer = models[0]
+        with jt.GradientTape() as tape:
+            kept.append(v * f + g)
+            loss = jt.reduce_sum(jt.square(kept[-1]))
+        optimizer.apply_gradients([(tape.gradient(loss, [v])[0], v)])
+
+    expected = 1.0
+    for turn in range(14):
+        v, f, g, optimizer = models[1]
+        with jt.GradientTape() as tape:
+            loss = jt.reduce_sum(jt.square(v * f + g))
+        optimizer.apply_gradients([(tape.gradient(loss, [v])[0], v)])
+        assert float(loss) == pytest.approx(4 * (3 * expected + 4) ** 2, rel=1e-5)
+        expected -= 0.01 * 6 * (3 * expected + 4)
+        if turn == 8:
+            first()
+    assert rehearsed
+
+
+def test_a_result_that_another_thread_reads_while_the_turn_ends(rehearsed):
+    """The mean of w falls by the rate in each turn; it is read at any moment."""
+    w, optimizer = (
+        jt.Variable(np.zeros((64, 64), np.float32)),
+        jt.optimizers.SGD(4096.0),
+    )
+    given, found, errors = queue.Queue(), [], []
+
+    def read():
+        while (result := given.get()) is not None:
+            try:
+                found.append(float(result))
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with frequent_switches():
+        for _ in range(300):
+            with jt.GradientTape() as tape:
+                product = jt.matmul(w, jt.eye(64))
+                loss = jt.reduce_mean(jt.tanh(w) * 0.0 + product)
+            gradients = tape.gradient(loss, [w])
+            given.put(loss)
+            optimizer.apply_gradients(zip(gradients, [w], strict=True))
+    given.put(None)
+    reader.join()
+    assert errors == []
+    assert found == [-float(turn) for turn in range(300)]
+    assert rehearsed
+
+
+def test_a_loop_of_asyncio_in_between(rehearsed):
+    w, optimizer = jt.Variable(8.0), jt.optimizers.SGD(0.5)
+
+    async def double():
+        return float(2.0 * w)
+
+    for turn in range(16):
+        with jt.GradientTape() as tape:
+            y = 1.0 * w
+        gradients = tape.gradient(y, [w])
+        optimizer.apply_gradients(zip(gradients, [w], strict=True))
+        if turn in (0, 8, 12):
+            assert asyncio.run(double()) == 2 * (8.0 - 0.5 * (turn + 1))
+    assert float(w) == 0.0
+    assert rehearsed
+
+
+def test_an_update_that_failed_is_not_made_later(rehearsed):
+    w, optimizer = jt.Variable([0.0, 0.0]), jt.optimizers.SGD(1.0)
+    for turn in range(12):
+        with jt.GradientTape() as tape:
+            y = jt.reduce_sum(w)
+        pairs = [(tape.gradient(y, [w])[0], w)]
+
+        def apply(z, pairs=pairs):
+            optimizer.apply_gradients(pairs)
+            return z
+
+        if turn == 8:
+            with pytest.raises(jt.errors.ExecutionError, match="JAX traces"):
+                jax.jit(apply)(1.0)
+        else:
+            apply(1.0)
+        count = turn + (turn < 8)
+        assert (int(optimizer.iterations), w.numpy().tolist()) == (count, 2 * [-count])
+    assert rehearsed
+
+
+def test_a_turn_that_keeps_more_is_one_step(rehearsed):
+    """Its update is recorded once, also where the program has to be another one."""
+    slots.clear()
+    model, kept = Regression(), []
+    for turn in range(20):
+        with jt.GradientTape() as tape:
+            product = jt.matmul(jt.constant(X), model.w)
+            loss = jt.reduce_mean(jt.square(product + model.b - Y))
+        if turn % 4 == 3:
+            kept.append((product, X @ model.expected[0]))
+        model.descend(tape, loss)
+        model.expect()
+        del product
+    model.check()
+    for product, expected in kept:
+        np.testing.assert_allclose(product, expected, rtol=1e-4, atol=1e-6)
+    assert len(rehearsed) >= 14
+    names = [[node.op.name for node in slot.path] for slot in slots._by_key.values()]
+    assert max(path.count("sgd.apply_gradients") for path in names) == 1
+
+
+def test_a_thread_that_waits_keeps_the_value_that_it_has_read(rehearsed):
+    """6,000 elements share no buffer: the value is not overwritten meanwhile."""
+    w, optimizer = jt.Variable(np.ones(6000, np.float32)), jt.optimizers.SGD(1.0)
+    has_read, may_go_on, found = threading.Event(), threading.Event(), []
+
+    def other():
+        with jt.GradientTape():
+            y = jt.reduce_mean(w * 2.0)
+            has_read.set()
+            may_go_on.wait(30)
+            found.append(float(y))
+
+    thread = threading.Thread(target=other)
+    values = []
+    for turn in range(10):
+        if turn == 6:
+            values.append(float(jt.reduce_mean(w)))
+            thread.start()
+            has_read.wait(30)
+        with jt.GradientTape() as tape:
+            loss = jt.reduce_sum(jt.square(w)) / 8.0
+        gradients = tape.gradient(loss, [w])
+        optimizer.apply_gradients(zip(gradients, [w], strict=True))
+    may_go_on.set()
+    thread.join()
+    assert values == [pytest.approx(0.75**6)]
+    assert found == [pytest.approx(2 * 0.75**6)]
+    assert float(jt.reduce_mean(w)) == pytest.approx(0.75**10)
+    assert rehearsed
+
+
+@pytest.mark.parametrize("place", ["before", "inside", "after"])
+def test_a_thread_that_assigns_in_the_middle_of_a_turn(rehearsed, place):
+    """Calls keep the value of their moment: loss = w^2 / 2, gradient w.
+
+    (Of variables that share a buffer, as small ones do.)
+    """
+    w, v, optimizer = jt.Variable(1.0), jt.Variable(0.0), jt.optimizers.SGD(0.5)
+
+    def assign():
+        thread = threading.Thread(target=lambda: w.assign(10.0))
+        thread.start()
+        thread.join()
+
+    value = 1.0
+    for turn in range(9):
+        with jt.GradientTape() as tape:
+            if turn == 6 and place == "before":
+                assign()
+            loss = 0.5 * w * w + v * 0.0
+            if turn == 6 and place == "inside":
+                assign()
+        gradients = tape.gradient(loss, [w, v])
+        if turn == 6 and place == "after":
+            assign()
+        start = 10.0 if turn == 6 else value
+        read = start if place == "before" else value
+        optimizer.apply_gradients(zip(gradients, [w, v], strict=True))
+        assert float(loss) == pytest.approx(0.5 * read**2)
+        value = start - 0.5 * read
+        assert float(w) == pytest.approx(value)
+    assert rehearsed
+
+
+def test_a_thread_whose_turn_it_is_not_gets_no_gradient(rehearsed):
+    model, raised = Regression(), []
+    for turn in range(8):
+        with jt.GradientTape() as tape:
+            loss = model.loss()
+        if turn == 6:
+
+            def ask(tape=tape, loss=loss):
+                try:
+                    tape.gradient(loss, model.variables)
+                except jt.errors.TapeError as error:
+                    raised.append(str(error))
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join()
+        model.descend(tape, loss)
+        model.expect()
+    model.check()
+    assert len(raised) == 1
+    assert "another thread" in raised[0]
+    assert rehearsed
+
+
+def test_the_tape_tells_the_same_of_its_gradients():
+    model, told = Regression(), []
+    for _ in range(4):
+        with jt.GradientTape() as tape:
+            loss = model.loss()
+        gradients = tape.gradient(loss, model.variables)
+        model.optimizer.apply_gradients(zip(gradients, model.variables, strict=True))
+        told.append(tape.explain(gradients, model.w))
+    assert told[0] == told[1] == told[2] == told[3]
 
 
 def test_the_tape_tells_the_same(rehearsed):
