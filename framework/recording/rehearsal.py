@@ -251,7 +251,7 @@ class Rehearsal(Recording):
         outcome: list[tuple] = []
         program = part.program
         with updating:  # no other thread writes between the look and the commit
-            if not self._is_still():
+            if writes.count != self.writes_before and not self._is_still():
                 return False
             if self.kept is not None:
                 self.kept = self.kept.release()
@@ -315,7 +315,7 @@ class Rehearsal(Recording):
             if reference() is not None:
                 return False
         with updating:  # all of one moment, and no other thread takes a buffer
-            if not self._is_still():
+            if writes.count != self.writes_before and not self._is_still():
                 return False
             kept = _Held(part)
             buffers = [home._value.array for home in part.read]
