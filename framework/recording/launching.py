@@ -9,7 +9,7 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -228,29 +228,61 @@ def _arguments(
     is_safe = config.switches.safe_steps or is_repeated
     if config.switches.safe_steps:
         steps.keep(recording)
-    homes, overwritten = [], []
     # Read while another thread updated, an argument may be the present value already.
     read = snapshots[count:]
     kept = [values[number] for number in program.kept]
-    for number in program.overwritten:
-        home = owners[number]._home
-        snapshot = home._value
-        is_ours = home._may_donate(snapshot) and not is_safe and snapshot not in read
-        homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
-    taken = {*map(id, kept)} if program.donated else ()
-    for number in program.donated:
-        owner = owners[number]
-        value = owner._value
-        is_ours = owner._may_donate(value) and not is_safe and id(value) not in taken
-        overwritten.append(value if is_ours else copy_buffer(value))
+    homes, donated = overwritten(
+        [owners[number]._home for number in program.overwritten],
+        [owners[number] for number in program.donated],
+        read,
+        kept,
+        recording,
+        is_safe,
+    )
     return (
         (homes,),
-        (overwritten,),
+        (donated,),
         ([snapshot.array for snapshot in read],),
         (kept,),
         (program.numbers.packed(values),),
         (_given(recording, program.demand) if program.demand else [],),
     )
+
+
+def overwritten(
+    homes: Sequence[Any],
+    variables: Sequence[Any],
+    read: Sequence[Snapshot],
+    kept: Sequence[Any],
+    recording: Recording | None = None,
+    is_safe: bool = False,
+) -> tuple[list[Any], list[Any]]:
+    """The buffers that a program overwrites; a copy of each that anyone else sees.
+
+    Args:
+        homes: The homes that it overwrites.
+        variables: The variables with buffers of their own that it overwrites.
+        read: Other homes as it reads them.
+        kept: The arrays that it reads.
+        recording: What runs; any other that waits may have read a variable.
+        is_safe: Whether nothing may be lost if it fails.
+    """
+    shared, own = [], []
+    for home in homes:
+        snapshot = home._value
+        is_ours = not snapshot.holders and not is_safe and snapshot not in read
+        shared.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
+    taken = {*map(id, kept)} if variables else ()
+    for variable in variables:
+        value, at = variable._value, variable._at[0]
+        is_ours = (
+            variable._may_donate(value)
+            and not is_safe
+            and (at is None or at is recording or at.is_done)
+            and id(value) not in taken
+        )
+        own.append(value if is_ours else copy_buffer(value))
+    return shared, own
 
 
 def _given(recording: Recording, demand: Demand) -> list[list[Any]]:
@@ -314,7 +346,7 @@ def _commit(
     left: Sequence[list[Any]],
 ) -> None:
     """Give variables and handles their values."""
-    owners, places = recording.owners, program.places
+    owners = recording.owners
     for value in homes or finals:
         if value.__class__ is not ArrayClass:
             refuse_write_in_trace()
@@ -329,16 +361,42 @@ def _commit(
         owners[number]._home._write(array)
     for number, value in zip(program.donated, finals, strict=True):
         owners[number]._write(value)
+    wanted = map(program.places.__getitem__, alive)
+    given = [owners[number] for number in program.donated]
+    give(handles, wanted, program, finals, alone, buffers, given)
+
+
+def give(
+    handles: Iterable[Handle | None],
+    places: Iterable[int | None],
+    program: Program,
+    finals: Sequence[Any],
+    alone: Sequence[Any],
+    buffers: Sequence[Any],
+    donated: Sequence[Any],
+) -> None:
+    """Give handles the results of a program, those that are there and have no value.
+
+    Args:
+        handles: `None` for a result that nobody holds.
+        places: Where each comes out, as in `Program.places`.
+        program: The program.
+        finals: The new values of variables that it returned.
+        alone: The results of their own.
+        buffers: The small results, packed.
+        donated: The variables of the new values.
+    """
     pack = Pack(buffers, program.packed) if buffers else None
-    for number, handle in zip(alive, handles, strict=True):
-        place = places[number]
+    for handle, place in zip(handles, places, strict=True):
+        if handle is None or handle._value is not None:
+            continue
         if place is None:
             handle._value = pack
         elif place >= 0:
             handle._value = alone[place]
         else:
             handle._value = finals[-1 - place]
-            owners[program.donated[-1 - place]]._share()
+            donated[-1 - place]._share()
 
 
 def refuse_write_in_trace() -> None:

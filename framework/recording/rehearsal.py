@@ -18,10 +18,9 @@ import jax
 
 from .. import config
 from .derivative import GRADIENT
-from .launching import clock, copy_buffer, updating
+from .launching import clock, give, overwritten, updating
 from .node import NOWHERE, Handle, Recording, here, nobody, serials, writes
 from .op import ArrayClass, Op, concrete_classes
-from .program import Pack, Program
 from .script import END, Part, Script, Step
 from .signature import settings
 from .snapshot import Snapshot
@@ -256,23 +255,11 @@ class Rehearsal(Recording):
             if self.kept is not None:
                 self.kept = self.kept.release()
             read = [home._value for home in part.read] if part.read else []
-            homes, overwritten = [], []
-            for home in part.homes:
-                snapshot = home._value
-                is_ours = not snapshot.holders and snapshot not in read
-                homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
             kept = self._arguments(part)
-            for variable in part.donated:
-                value, at = variable._value, variable._at[0]
-                is_ours = (
-                    variable._may_donate(value)
-                    and (at is None or at.is_done)  # no other thread's recording
-                    and id(value) not in map(id, kept)
-                )
-                overwritten.append(value if is_ours else copy_buffer(value))
+            homes, donated = overwritten(part.homes, part.donated, read, kept)
             buffers = [snapshot.array for snapshot in read] if read else read
-            numbers = self._numbers(program)
-            arguments = (homes,), (overwritten,), (buffers,), (kept,), (numbers,), ([],)
+            numbers = self._numbers(part)
+            arguments = (homes,), (donated,), (buffers,), (kept,), (numbers,), ([],)
             try:
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(program.run, *arguments))
@@ -319,7 +306,7 @@ class Rehearsal(Recording):
                 return False
             kept = _Held(part)
             buffers = [home._value.array for home in part.read]
-            numbers = self._numbers(part.program)
+            numbers = self._numbers(part)
             try:
                 outcome = part.program.run(
                     [], [], buffers, self._arguments(part), numbers, []
@@ -337,12 +324,12 @@ class Rehearsal(Recording):
             kept.append(variable._value)
         return [*part.take(kept)]
 
-    def _numbers(self, program: Program) -> list[Any]:
+    def _numbers(self, part: Part) -> list[Any]:
         """The Python numbers among the data, which travel together."""
-        if program.numbers.is_empty:
+        numbers = part.program.numbers
+        if numbers.is_empty:
             return []
-        script: Any = self.script
-        return program.numbers.packed(dict(zip(script.data, self.data, strict=True)))
+        return numbers.packed(dict(zip(part.data, self.data, strict=True)))
 
     def _commit(self, part: Part, script: Script, outcome: tuple) -> None:
         """Give variables and handles their values, and let go of everything."""
@@ -370,26 +357,16 @@ class Rehearsal(Recording):
     def _give(self, part: Part, outcome: tuple) -> None:
         """Give handles their values."""
         _, finals, alone, buffers, _ = outcome
-        pack = Pack(buffers, part.program.packed) if buffers else None
-        made = part.take_made(self.made)
-        for reference, place in zip(made, part.places):  # noqa: B905
-            handle = reference()
-            if handle is None or handle._value is not None:
-                continue
-            if place is None:
-                handle._value = pack
-            elif place >= 0:
-                handle._value = alone[place]
-            else:
-                handle._value = finals[-1 - place]
-                part.donated[-1 - place]._share()
+        handles = [reference() for reference in part.take_made(self.made)]
+        places, program = part.places, part.program
+        give(handles, places, program, finals, alone, buffers, part.donated)
 
     def __getattr__(self, name: str) -> Any:
         """What only a recording that was recorded has: become one."""
         if name not in _UNFOLDED:
             raise AttributeError(name)
         if self.is_done:
-            _empty(self)
+            _complete(self)
             self.finish()
         elif self.thread == _thread_number():
             self._unfold()
@@ -440,6 +417,13 @@ class Rehearsal(Recording):
         self.data, self.given, self.made = [], [], []
 
 
+def _complete(rehearsal: Recording) -> None:
+    """Set what a rehearsal does without, as where nothing was recorded."""
+    plain = Recording()
+    for name in _UNFOLDED - {"node"}:  # that comes last, and says that it has unfolded
+        setattr(rehearsal, name, getattr(plain, name))
+
+
 class _Calls:
     """What a rehearsal has come to, to be recorded."""
 
@@ -483,7 +467,8 @@ class _Calls:
         for handle, _ in given:  # of a call that was not followed
             if handle._at[0] is recording:
                 handle._at = NOWHERE
-        _empty(recording)
+        if not is_copy:
+            _complete(recording)
         recording.known, recording.owners, recording.values = known, owners, values
         recording.entry = script.loop.entry
         recording.node = None if node.parent is None else node
@@ -494,17 +479,6 @@ class _Calls:
         return self._values[id(owner._home)] if value is None else value
 
 
-def _empty(recording: Recording) -> None:
-    """Set what a rehearsal does without, as where nothing was recorded."""
-    recording.values = []
-    recording.owners, recording.known, recording.absorbed = {}, {}, {}
-    recording.taps, recording.origins = {}, {}
-    recording.pulls, recording.results = {}, {}
-    recording.held = []
-    recording.entry = ()
-    recording.is_traced = recording.has_settled = False
-    recording.guard = threading.RLock()
-    recording.failure = None
-
-
-_UNFOLDED = frozenset({*Recording.__slots__, "absorbed", "taps"})
+_SET = frozenset({"depth", "is_done", "serial", "settings", "tapes", "task", "writes"})
+"""What a rehearsal has of a recording; it has no more until it unfolds."""
+_UNFOLDED = frozenset({*Recording.__slots__, "absorbed", "taps"}) - _SET

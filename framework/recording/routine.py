@@ -16,7 +16,7 @@ from .. import config
 from .body import Body, Computation
 from .execution import run
 from .home import Home
-from .launching import copy_buffer, refuse_write_in_trace, updating
+from .launching import overwritten, refuse_write_in_trace, updating
 from .node import Handle, Recording, getter, nobody
 from .op import ArrayClass, Op
 from .program import Pack, Program, StructureError
@@ -196,15 +196,7 @@ class Direct:
         with updating:
             kept = self._kept(arrays) if self._has_more else [*arrays]
             read = [home._value for home in self._read] if self._read else []
-            homes, donated = [], []
-            for home in self._homes:
-                snapshot = home._value
-                is_ours = not snapshot.holders and snapshot not in read
-                homes.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
-            for variable in self._donated:
-                value = variable._value
-                is_ours = variable._may_donate(value) and id(value) not in map(id, kept)
-                donated.append(value if is_ours else copy_buffer(value))
+            homes, donated = overwritten(self._homes, self._donated, read, kept)
             buffers = [snapshot.array for snapshot in read] if read else read
             arguments = (homes,), (donated,), (buffers,), (kept,), *self._last
             try:

@@ -175,6 +175,7 @@ class Part:
 
     Attributes:
         program: The program.
+        data: Numbers of what the calls up to its end bring in, besides variables.
         moves: How often variables had moved into homes when it was made.
         fits: Whether the variables are where the program expects them.
         homes, read: The homes that it overwrites, and those that it reads only.
@@ -186,6 +187,8 @@ class Part:
 
     def __init__(self, script: Script, slot: Slot, program: Program) -> None:
         owners = script.owners
+        end = slot.path[-1].end
+        self.data = [number for number in script.data if number < end]
         self.program = program
         self.moves = Home.moves
         self.fits = program.demand is None and all(
@@ -203,7 +206,7 @@ class Part:
         self.variables: list[Any] = [owners[number] for number in fixed]
         own = [*self.variables, *self.donated]
         self.fits = all(variable._home is None for variable in own)
-        given = [*script.data, *fixed]
+        given = [*self.data, *fixed]
         self.take = getter([given.index(number) for number in program.kept])
         results = slot.results
         places = program.places
