@@ -10,6 +10,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 from . import config
@@ -40,9 +41,6 @@ from .variable import Variable
 
 _MOST_READS = 1_000
 """How many reads of values are remembered."""
-
-_CALLERS = 3
-"""By how many places, from the `with` outwards, loops of one structure are told."""
 
 _thread_number = threading.get_ident
 
@@ -86,7 +84,11 @@ class Covering:
     """
 
     _is_long = False  # `note_length` sets it when it has warned
+    _is_active = False
     _is_spent = False
+    _owner: tuple[int, Any] = (0, None)
+    _entry: Entry = ()
+    _reads: Sequence[Mention] = ()
     _rehearsal: Rehearsal | None = None
     _script: Script
     _target: weakref.ref
@@ -101,10 +103,6 @@ class Covering:
     def __init__(self, is_persistent: bool, watches_variables: bool) -> None:
         self._is_persistent = is_persistent
         self._watches_variables = watches_variables
-        self._is_active = False
-        self._owner: tuple[int, Any] = (0, None)
-        self._entry: Entry = ()
-        self._reads: list[Mention] = []
 
     def __getattr__(self, name: str) -> Any:
         """What a turn that goes as the one before it does not need; see `_unfold`."""
@@ -141,11 +139,13 @@ class Covering:
     def _clear(self) -> None:
         self.__dict__.update(_fresh())
 
-    def _enter(self) -> None:
-        """Cover what this thread or task records from here on."""
-        self._entry = callers(3, _CALLERS)
-        if self._rehearse():
-            return
+    def _enter(self, frame: FrameType) -> None:
+        """Cover what this thread or task records from here on.
+
+        Args:
+            frame: Where it is entered.
+        """
+        self._entry = callers(frame)
         recording = current()
         if not recording.depth and not recording.is_new:
             execution.run(recording)
@@ -154,10 +154,6 @@ class Covering:
         self._owner = (_thread_number(), recording.task)
         recording.depth += 1
         self._open(recording)
-
-    def _rehearse(self) -> bool:
-        """Begin a turn like the one before, if this is the tape of such a loop."""
-        return False
 
     def __exit__(self, *_: object) -> None:
         rehearsal = self._rehearsal
@@ -293,7 +289,7 @@ class Covering:
     def _note_read(self, handle: Handle) -> None:
         """A value leaves the tape, as a number that no derivative follows."""
         if self._is_active and len(self._reads) < _MOST_READS:
-            self._reads.append(mention(handle, reading_site()))
+            self._reads = [*self._reads, mention(handle, reading_site())]
 
     def _variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in the order they were read."""
@@ -481,7 +477,7 @@ def _fresh() -> dict[str, Any]:
         "_seen": {},
         "_past": [],
         "_left": [],
-        "_reads": [],
+        "_reads": (),
         "_asked": [],
         "_reset_at": None,
     }

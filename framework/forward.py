@@ -1,5 +1,6 @@
 """ForwardAccumulator: TensorFlow's forward-mode derivatives, over recordings."""
 
+import sys
 from typing import Any
 
 from .coverage import Covering
@@ -55,7 +56,7 @@ class ForwardAccumulator(Covering):
                 "This ForwardAccumulator is already active. Make another one for "
                 "nested derivatives: `with jt.ForwardAccumulator(...) as inner:`."
             )
-        self._enter()
+        self._enter(sys._getframe(1))
         for primal in self._primals:
             if primal._type.is_inexact:
                 self._watch(primal)

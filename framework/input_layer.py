@@ -34,6 +34,7 @@ class InputLayer(Layer):
     """
 
     supports_masking = True
+    is_plain_math = True
 
     def __init__(
         self,

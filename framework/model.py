@@ -56,6 +56,7 @@ class Model(Trainer, Layer):
     """
 
     supports_masking = True
+    is_plain_math = True
     counts_builds = False  # the layers make weights, and may do so in a first call
     _graph: Graph | None = None
     _is_chain = False

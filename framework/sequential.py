@@ -46,6 +46,7 @@ class Sequential(Model):
     """
 
     counts_builds = False
+    is_plain_math = True
     _is_chain = True
 
     def __init__(

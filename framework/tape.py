@@ -1,7 +1,9 @@
 """GradientTape: TensorFlow's tape, and what its users asked for in vain."""
 
 import math
+import sys
 import weakref
+from types import FrameType
 from typing import Any
 
 import jax
@@ -85,10 +87,13 @@ class GradientTape(Covering):
             )
         if self._is_spent:
             self._clear()
-        self._enter()
+        frame = sys._getframe(1)
+        if not self._rehearse(frame):
+            self._enter(frame)
         return self
 
-    def _rehearse(self) -> bool:
+    def _rehearse(self, frame: FrameType) -> bool:
+        """Begin a turn like the one before, if this is the tape of such a loop."""
         recording: Any = here.recording
         if recording.__class__ is Rehearsal and recording.is_abandoned:
             recording = here.recording = None
@@ -104,10 +109,11 @@ class GradientTape(Covering):
             recording.task or recording.depth or not recording.is_new
         ):
             return False
-        script = loops.find(self._entry)
+        script = loops.find(frame)
         if script is None:
             return False
         rehearsal = Rehearsal(script, self)
+        self._entry = script.loop.entry
         self._owner = (rehearsal.thread, None)
         self._script = script
         self._is_active = True

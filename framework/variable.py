@@ -135,6 +135,7 @@ class Variable(Scattering):
         self._flush_if_recorded()
         Trainability.changes += 1
         self._type = trainable_type(kind) if value else kind
+        writes.retypings += 1
 
     def _flush_if_recorded(self) -> None:
         recording = current()

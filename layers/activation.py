@@ -23,6 +23,7 @@ class Activation(Layer):
     """
 
     takes_one_input = True
+    is_plain_math = True
     supports_masking = True
 
     def __init__(self, activation: Any, **options: Any) -> None:

@@ -64,6 +64,7 @@ class Dense(Layer):
     """
 
     takes_one_input = True
+    is_plain_math = True
     supports_masking = True
 
     def __init__(

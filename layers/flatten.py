@@ -32,6 +32,7 @@ class Flatten(Layer):
     """
 
     takes_one_input = True
+    is_plain_math = True
 
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)

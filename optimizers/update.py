@@ -18,8 +18,9 @@ from ..framework.recording import execution
 from ..framework.recording.body import settle_homes
 from ..framework.recording.cache import Cache
 from ..framework.recording.home import Home
-from ..framework.recording.node import current
+from ..framework.recording.node import current, here
 from ..framework.recording.op import Op
+from ..framework.recording.rehearsal import Rehearsal
 from ..framework.recording.tensor import convert
 from ..framework.variable import Variable
 
@@ -72,6 +73,10 @@ class Update:
             iterations: Counts the updates.
             inputs: The gradients, then the learning rate if it is a variable.
         """
+        inputs = (iterations, *self._targets, *inputs)
+        recording: Any = here.recording
+        if recording.__class__ is Rehearsal and recording.perform(self._op, inputs):
+            return
         recording = current()
         if recording.writes and any(
             id(variable) in recording.writes for variable in self._involved
@@ -82,7 +87,6 @@ class Update:
             else:
                 settle_homes(self._targets)
         try:
-            inputs = (iterations, *self._targets, *inputs)
             script = execution.update(recording, self._op, inputs)
             if script is not None:  # held here, for it holds these variables
                 self._scripts.append(script)

@@ -134,8 +134,6 @@ def update(recording: Any, op: Op, inputs: Sequence[Handle]) -> Script | None:
     Returns:
         The script of turns that are like this one, for the caller to hold.
     """
-    if recording.__class__ is Rehearsal and recording.perform(op, inputs):
-        return None
     if recording.has_settled:
         run(recording)
         recording = current()

@@ -85,12 +85,16 @@ class _Writes:
     """How often variables and homes were given values, counted over all.
 
     Of an object, since an attribute of a class that changes makes all its uses slow.
+
+    Attributes:
+        count: How often they were given values.
+        retypings: How often one turned trainable, or stopped being it.
     """
 
-    __slots__ = ("count",)
+    __slots__ = ("count", "retypings")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.retypings = 0
 
 
 writes = _Writes()

@@ -8,6 +8,7 @@ anything more is asked of it, or another call comes, it *unfolds*: it becomes wh
 would be if all calls so far had been recorded.
 """
 
+import operator
 import threading
 import weakref
 from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
@@ -21,13 +22,15 @@ from .derivative import GRADIENT
 from .launching import clock, give, overwritten, updating
 from .node import NOWHERE, Handle, Recording, here, nobody, serials, writes
 from .op import ArrayClass, Op, concrete_classes
-from .script import END, Part, Script, Step
+from .script import END, Part, Script, Step, Stretch, value_of_handle
 from .signature import settings
 from .snapshot import Snapshot
 
 _switches = config.switches
 _thread_number = threading.get_ident
 _reference = weakref.ref
+_handle_of = operator.call  # what a weak reference refers to
+_NOBODY = frozenset({type(None)})
 
 make_pending: Any = Handle
 """Makes the Tensor of a recorded result; `tensor` sets it."""
@@ -159,6 +162,57 @@ class Rehearsal(Recording):
             raise
         return result
 
+    def skip(self, layer: Any, argument: Handle, how: tuple) -> Any:
+        """The result of a layer's call whose own calls are known, or `None`."""
+        step, made = self.step, self.made
+        stretch = step.stretch
+        if stretch is None:
+            return None
+        count = len(made)
+        try:
+            made.extend(stretch.hidden)
+            self.step = stretch
+            result = self.follow(layer, (argument,), how)
+            if result is None and self.script is not None:  # it goes another way
+                del made[count:]
+                self.step = step
+        except BaseException:  # an interrupt
+            self._stray()
+            raise
+        return result
+
+    def learn(
+        self, first: Step, layer: Any, argument: Handle, how: tuple, result: Any
+    ) -> None:
+        """Take the calls since a step as one, if they are known by their argument.
+
+        Args:
+            first: The step before which the layer was called.
+            layer: What was called.
+            argument: What it was called on.
+            how: As in `Stretch`.
+            result: What it returned.
+        """
+        script, stop = self.script, self.step
+        if script is None or first is stop:
+            return
+        if result.__class__ is not argument.__class__:
+            return
+        steps = [first]
+        while steps[-1].next is not stop:
+            steps.append(steps[-1].next)
+        last = steps[-1]
+        place, number = argument._at
+        if place is not self or result._at != (self, last.first) or last.kind is None:
+            return
+        begin: Any = first.node.parent
+        given = {n for n in script.data if begin.end <= n < last.node.end}
+        if given - {number}:
+            return
+        others = sum(len(step.node.outputs) for step in steps) - 1
+        expected = argument._type if given else number
+        first.stretch = Stretch(first, last, layer, how, expected, others)
+
     def _is_still(self) -> bool:
         """Whether the variables have the values that they had when the turn began."""
         script, now = self.script, writes.count
@@ -169,18 +223,17 @@ class Rehearsal(Recording):
 
     def _several(self, step: Step) -> Any:
         """The results of a call that has not just one; an update has no handles."""
-        script: Any = self.script
         results: list[Handle] = []
-        if step.next is not END:
-            numbers = script.numbers[step.first :]
-            for kind, number in zip(step.node.outputs, numbers):  # noqa: B905
-                result = make_pending(kind, (self, number))
-                self.made.append(_reference(result))
-                results.append(result)
-        self.step = step.next
-        if step.op is GRADIENT or step.next is END:
+        if step.next is END:
+            self.step = END
             return results
-        return jax.tree.unflatten(step.node.tree, results)
+        made = self.made
+        for kind, number in step.results:
+            result = make_pending(kind, (self, number))
+            made.append(_reference(result))
+            results.append(result)
+        self.step = step.next
+        return results if step.tree is None else jax.tree.unflatten(step.tree, results)
 
     def _stray(self) -> None:
         """This turn goes another way."""
@@ -243,12 +296,13 @@ class Rehearsal(Recording):
 
     def _launch(self, part: Part, script: Script) -> bool:
         """Run the program; false where the long way has to be taken."""
-        for reference in part.take_others(self.made):
-            handle = reference()
-            if handle is not None and handle._value is None:
-                return False  # asked for by nobody before
+        others = part.take_others(self.made)
+        if not _NOBODY.issuperset(map(type, map(_handle_of, others))):
+            for handle in map(_handle_of, others):
+                if handle is not None and handle._value is None:
+                    return False  # asked for by nobody before
         outcome: list[tuple] = []
-        program = part.program
+        run = part.program.run
         with updating:  # no other thread writes between the look and the commit
             if writes.count != self.writes_before and not self._is_still():
                 return False
@@ -258,11 +312,11 @@ class Rehearsal(Recording):
             kept = self._arguments(part)
             homes, donated = overwritten(part.homes, part.donated, read, kept)
             buffers = [snapshot.array for snapshot in read] if read else read
-            numbers = self._numbers(part)
+            numbers = self._numbers(part) if part.has_numbers else []
             arguments = (homes,), (donated,), (buffers,), (kept,), (numbers,), ([],)
             try:
                 # One C call launches and keeps the results: no signal comes between.
-                outcome.extend(map(program.run, *arguments))
+                outcome.extend(map(run, *arguments))
             except Exception:
                 return False  # whatever it is, the long way meets it again
             finally:
@@ -306,7 +360,7 @@ class Rehearsal(Recording):
                 return False
             kept = _Held(part)
             buffers = [home._value.array for home in part.read]
-            numbers = self._numbers(part)
+            numbers = self._numbers(part) if part.has_numbers else []
             try:
                 outcome = part.program.run(
                     [], [], buffers, self._arguments(part), numbers, []
@@ -319,21 +373,16 @@ class Rehearsal(Recording):
 
     def _arguments(self, part: Part) -> list[Any]:
         """What a program reads: data of the turn, and variables of their own."""
-        kept = [*self.data]
-        for variable in part.variables:
-            kept.append(variable._value)
-        return [*part.take(kept)]
+        return [*part.take([*self.data, *map(value_of_handle, part.variables)])]
 
     def _numbers(self, part: Part) -> list[Any]:
         """The Python numbers among the data, which travel together."""
-        numbers = part.program.numbers
-        if numbers.is_empty:
-            return []
-        return numbers.packed(dict(zip(part.data, self.data, strict=True)))
+        data = dict(zip(part.data, self.data, strict=True))
+        return part.program.numbers.packed(data)
 
     def _commit(self, part: Part, script: Script, outcome: tuple) -> None:
         """Give variables and handles their values, and let go of everything."""
-        homes, finals = outcome[:2]
+        homes, finals, _, _, _ = outcome
         for value in homes or finals:
             if value.__class__ is not ArrayClass:
                 return  # where JAX traces; the long way refuses it
@@ -345,10 +394,6 @@ class Rehearsal(Recording):
         self._give(part, outcome)
         script.slot.used = next(clock)
         script.misses = script.loop.scripts_in_vain = 0
-        self._end(script)
-
-    def _end(self, script: Script) -> None:
-        """It has run, or failed to."""
         self.node = script.node
         here.recording = None
         self.is_done = True
@@ -357,7 +402,7 @@ class Rehearsal(Recording):
     def _give(self, part: Part, outcome: tuple) -> None:
         """Give handles their values."""
         _, finals, alone, buffers, _ = outcome
-        handles = [reference() for reference in part.take_made(self.made)]
+        handles = map(_handle_of, part.take_made(self.made))
         places, program = part.places, part.program
         give(handles, places, program, finals, alone, buffers, part.donated)
 
@@ -414,7 +459,7 @@ class Rehearsal(Recording):
         """It is an ordinary recording now, or has run."""
         self.script, self.step = None, END
         self.kept = self.calls = None
-        self.data, self.given, self.made = [], [], []
+        self.data = self.given = self.made = []
 
 
 def _complete(rehearsal: Recording) -> None:

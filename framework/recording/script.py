@@ -8,16 +8,17 @@ import operator
 import weakref
 from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 from .. import config
 from .derivative import GRADIENT
 from .form import COTANGENTS
 from .home import Home
-from .node import Node, Recording, Segment, getter
+from .node import Node, Recording, Segment, getter, nobody, writes
 from .program import Program
 from .signature import settings
-from .site import Entry
+from .site import Entry, callers
 from .slots import Slot
 
 _MOST_LOOPS = 256
@@ -25,7 +26,7 @@ MOST_MISSES = 4
 """How many turns in a row may unfold before no more of them are rehearsed."""
 _switches, _bounds = config.switches, config.bounds
 _type_of_handle = operator.attrgetter("_type")
-_value_of_handle = operator.attrgetter("_value")
+value_of_handle = operator.attrgetter("_value")
 
 
 class Step:
@@ -39,10 +40,25 @@ class Step:
         arity: How many inputs it has.
         first: The number of its first result.
         kind: The type of its result, if that is a single one.
+        results: If not, the type and number of each.
+        tree: How these nest; `None` for a list.
         next: The call after it; after the last one a step that nothing takes.
+        stretch: The steps from here on that one call of a layer makes, if known.
     """
 
-    __slots__ = ("arity", "first", "frozen", "inputs", "kind", "next", "node", "op")
+    __slots__ = (
+        "arity",
+        "first",
+        "frozen",
+        "inputs",
+        "kind",
+        "next",
+        "node",
+        "op",
+        "results",
+        "stretch",
+        "tree",
+    )
 
     def __init__(
         self, node: Node, owners: dict[int, Any], numbers: Sequence[int]
@@ -57,13 +73,52 @@ class Step:
         self.arity = len(self.inputs)
         self.first = numbers[node.first]
         self.kind = node.outputs[0] if node.tree is None and node.outputs else None
+        self.results = [*zip(node.outputs, numbers[node.first :], strict=False)]
+        self.tree = None if node.op is GRADIENT else node.tree
         self.next = END
+        self.stretch: Stretch | None = None
+
+
+class Stretch(Step):
+    """Steps that follow one another, made by one call of a layer, as a single one.
+
+    Args:
+        first, last: The steps; only the last one's result is seen outside.
+        layer: What was called.
+        how: With what else, and whatever else decides what calls it makes.
+        argument: Its argument, as in `Step.inputs`.
+        others: How many results it has besides the last one.
+
+    Attributes:
+        hidden: What stands for the references to these, which nobody holds.
+    """
+
+    __slots__ = ("hidden",)
+
+    def __init__(
+        self,
+        first: Step,
+        last: Step,
+        layer: Any,
+        how: tuple,
+        argument: Any,
+        others: int,
+    ) -> None:
+        self.node = first.node
+        self.op = layer
+        self.frozen = how
+        self.inputs = (argument,)
+        self.arity = 1
+        self.first, self.kind = last.first, last.kind
+        self.next = last.next
+        self.stretch = None
+        self.hidden = [nobody] * others
 
 
 class _End:
     """What comes after the last call."""
 
-    op = next = None
+    op = next = stretch = None
 
 
 END: Any = _End()
@@ -87,7 +142,8 @@ class Script:
         goal: The number of the gradient's target.
         sources: The `id`s of what the gradient is taken by.
         gradient: The gradient.
-        places: The homes and variables that hold the values of `owners`.
+        places: The homes and variables that hold the values of `owners`, once `holds`
+            was asked.
         misses: How many turns have unfolded since one did not.
     """
 
@@ -127,7 +183,8 @@ class Script:
         if segment is not None:
             self.cut = steps[segment.node.length]
             self.cut_slot: Slot = segment.node.slot
-        self._moves = -1
+        self._moves = self._retypings = -1
+        self._is_as_before = True
         self.places: list[Any] = []
         self._part: Part | None = None
         self._cut_part: Part | None = None
@@ -138,10 +195,14 @@ class Script:
 
     def values(self) -> list[Any]:
         """What is in the places now."""
-        return [*map(_value_of_handle, self.places)]
+        return [*map(value_of_handle, self.places)]
 
     def holds(self) -> bool:
         """Whether a turn may go as this one, as things stand."""
+        if self._retypings != writes.retypings:
+            self._retypings = writes.retypings
+            kinds = [*map(_type_of_handle, self.owners.values())]
+            self._is_as_before = kinds == self._kinds
         if self._moves != Home.moves:
             self._moves = Home.moves
             homes = [owner._home for owner in self.owners.values()]
@@ -155,8 +216,8 @@ class Script:
             and not _switches.safe_steps
             and not _switches.checks
             and not self.slot.is_dropped
+            and self._is_as_before
             and self.settings == settings()
-            and [*map(_type_of_handle, self.owners.values())] == self._kinds
         )
 
     def part(self) -> "Part | None":
@@ -181,6 +242,7 @@ class Part:
         homes, read: The homes that it overwrites, and those that it reads only.
         donated: The variables of their own that it overwrites.
         take: Takes what it reads from the data of a turn and the values of `variables`.
+        has_numbers: Whether Python numbers are among the data.
         take_made, places: Takes the results that it gives; where it gives them.
         take_others: Takes the results that it does not give.
     """
@@ -206,6 +268,7 @@ class Part:
         self.variables: list[Any] = [owners[number] for number in fixed]
         own = [*self.variables, *self.donated]
         self.fits = all(variable._home is None for variable in own)
+        self.has_numbers = not program.numbers.is_empty
         given = [*self.data, *fixed]
         self.take = getter([given.index(number) for number in program.kept])
         results = slot.results
@@ -258,13 +321,21 @@ class _Loops:
         self._by_place: dict[tuple[int, int], _Loop] = {}
         self._count = 0
 
-    def find(self, entry: Entry) -> Script | None:
-        """The script of the loop that enters its tape here, if its turns are alike."""
-        code, offset = entry[0]
-        loop = self._by_place.get((id(code), offset))
-        while loop is not None and loop.entry != entry:
-            loop = loop.other
-        script = None if loop is None else loop.script()
+    def find(self, frame: FrameType) -> Script | None:
+        """The script of the loop that enters its tape here, if its turns are alike.
+
+        Where just one loop is known and its turns go by its script, nobody looks at
+        who called it: to see that takes as long as some calls.
+        """
+        loop = self._by_place.get((id(frame.f_code), frame.f_lasti))
+        if loop is None:
+            return None
+        script = loop.script()
+        if loop.other is not None or (script is not None and script.misses):
+            entry = callers(frame)
+            while loop is not None and loop.entry != entry:
+                loop = loop.other
+            script = None if loop is None else loop.script()
         if script is None or _get_running_loop() is not None or not script.holds():
             return None
         return script

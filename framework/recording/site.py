@@ -100,11 +100,14 @@ Entry = tuple[tuple[CodeType, int], ...]
 """Places in code, innermost first: where something was entered, and its callers."""
 
 
-def callers(level: int, count: int) -> Entry:
-    """The place `level` frames up, and those that called it, `count` in all."""
-    frame = sys._getframe(level)
+_CALLERS = 3
+"""By how many places, from the `with` outwards, loops of one structure are told."""
+
+
+def callers(frame: FrameType) -> Entry:
+    """The place where a frame is, and those that called it."""
     found = [(frame.f_code, frame.f_lasti)]
-    while len(found) < count and frame.f_back is not None:
+    while len(found) < _CALLERS and frame.f_back is not None:
         frame = frame.f_back
         found.append((frame.f_code, frame.f_lasti))
     return tuple(found)
