@@ -85,6 +85,7 @@ class Covering:
 
     _is_long = False  # `note_length` sets it when it has warned
     _is_active = False
+    _is_flat = True  # whether it was asked for sources in a list, a tuple or alone
     _is_spent = False
     _owner: tuple[int, Any] = (0, None)
     _entry: Entry = ()

@@ -235,14 +235,22 @@ class GradientTape(Covering):
             and unconnected_gradients == "none"
             and target.__class__ is Tensor
         ):
-            found = rehearsal.differentiate(target, sources)
+            kind = sources.__class__
+            flat = sources if kind is list or kind is tuple else [sources]
+            found = rehearsal.differentiate(target, flat)
             if found is not None:
                 self._is_spent = True
                 self._target = weakref.ref(target)
                 note_nones(None, ())
-                return found
+                if kind is list:
+                    return found
+                return tuple(found) if kind is tuple else found[0]
         fills = unconnected_gradients != "none" and wants_zeros(unconnected_gradients)
         flat, tree = flatten(sources, "source")
+        given = [sources] if sources.__class__ is Variable else sources
+        self._is_flat = given.__class__ in (list, tuple) and (
+            [*map(id, given)] == [*map(id, flat)]
+        )
         if target.__class__ is Tensor and target._type.is_inexact:
             targets: list[Any] = [target]
         else:

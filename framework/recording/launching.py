@@ -33,12 +33,16 @@ from .snapshot import Snapshot
 from .steps import steps
 
 ATTEMPTS = 20  # at arguments that other threads update meanwhile
+losses: dict[int, tuple[Program, Exception]] = {}
+"""What failed after it took over buffers, by serials of recordings; `launch` tells."""
 clock = itertools.count()
 _reference = weakref.ref
 
 
 def launch(recording: Recording, node: Node, segment: Segment | None) -> None:
     """Run by a program that is there, by a new one, or op by op."""
+    if losses and recording.serial in losses:
+        _raise_if_lost(recording, *losses.pop(recording.serial))
     slot: Slot | None = node.slot
     if slot is None or slot.is_dropped:
         slot = slots.find(recording)

@@ -19,7 +19,7 @@ import jax
 
 from .. import config
 from .derivative import GRADIENT
-from .launching import clock, give, overwritten, updating
+from .launching import clock, give, losses, overwritten, updating
 from .node import NOWHERE, Handle, Recording, here, nobody, serials, writes
 from .op import ArrayClass, Op, concrete_classes
 from .script import END, Part, Script, Step, Stretch, value_of_handle
@@ -52,12 +52,8 @@ class _Held:
         for variable in self._variables:
             variable._hold(count)
 
-    def release(self) -> None:
-        """The values are needed no longer."""
+    def __del__(self) -> None:
         self._hold(-1)
-        self._snapshots, self._variables = [], []
-
-    __del__ = release
 
 
 class Rehearsal(Recording):
@@ -71,8 +67,8 @@ class Rehearsal(Recording):
         script: The same; `None` when it has unfolded or run.
         step: The next call of it.
         thread: The thread whose turn it is.
-        data, given: The values that the calls have brought in, and their handles.
-        numbers: The numbers that these get.
+        given: What the calls have brought in, besides variables.
+        numbers: The number of the n-th of these, at place n.
         made: Weak references to the results.
         before: What was in the places of the script when the turn began.
         writes_before: How often variables had been given values then.
@@ -84,7 +80,6 @@ class Rehearsal(Recording):
     __slots__ = (
         "before",
         "calls",
-        "data",
         "given",
         "kept",
         "made",
@@ -103,8 +98,7 @@ class Rehearsal(Recording):
         self.thread = _thread_number()
         self.serial = next(serials)
         self.settings = script.settings
-        self.numbers = script.data
-        self.data: list[Any] = []
+        self.numbers = script.numbers_given
         self.given: list[Handle] = []
         self.made: list[Any] = []
         self.writes_before = writes.count
@@ -147,10 +141,9 @@ class Rehearsal(Recording):
                     or (recording is not None and not recording.is_done)
                 ):
                     return self._stray()
-                data = self.data
-                self.given.append(handle)
-                handle._at = (self, self.numbers[len(data)])
-                data.append(value)
+                given = self.given
+                given.append(handle)
+                handle._at = (self, self.numbers[len(given)])
             kind = step.kind
             if kind is None:
                 return self._several(step)
@@ -254,7 +247,7 @@ class Rehearsal(Recording):
         self.depth = 0
         return True
 
-    def differentiate(self, target: Any, sources: Any) -> list[Any] | None:
+    def differentiate(self, target: Any, sources: Sequence[Any]) -> list[Any] | None:
         """The results of a gradient that was taken here before, or `None`."""
         step, script = self.step, self.script
         if (
@@ -263,7 +256,6 @@ class Rehearsal(Recording):
             or here.recording is not self
             or not self.was_left
             or target._at != (self, script.goal)
-            or sources.__class__ is not list
             or [*map(id, sources)] != script.sources
             or self.settings != settings()
             or _get_running_loop() is not None
@@ -306,8 +298,7 @@ class Rehearsal(Recording):
         with updating:  # no other thread writes between the look and the commit
             if writes.count != self.writes_before and not self._is_still():
                 return False
-            if self.kept is not None:
-                self.kept = self.kept.release()
+            self.kept = None  # lets go of what it holds at once
             read = [home._value for home in part.read] if part.read else []
             kept = self._arguments(part)
             homes, donated = overwritten(part.homes, part.donated, read, kept)
@@ -317,8 +308,10 @@ class Rehearsal(Recording):
             try:
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(run, *arguments))
-            except Exception:
-                return False  # whatever it is, the long way meets it again
+            except Exception as error:  # the long way meets it again, or tells of it
+                if any(array.is_deleted() for array in (*homes, *donated)):
+                    losses[self.serial] = part.program, error
+                return False
             finally:
                 if outcome:
                     try:
@@ -373,12 +366,13 @@ class Rehearsal(Recording):
 
     def _arguments(self, part: Part) -> list[Any]:
         """What a program reads: data of the turn, and variables of their own."""
-        return [*part.take([*self.data, *map(value_of_handle, part.variables)])]
+        given = map(value_of_handle, self.given)
+        return [*part.take([*given, *map(value_of_handle, part.variables)])]
 
     def _numbers(self, part: Part) -> list[Any]:
         """The Python numbers among the data, which travel together."""
-        data = dict(zip(part.data, self.data, strict=True))
-        return part.program.numbers.packed(data)
+        given = zip(part.data, map(value_of_handle, self.given), strict=True)
+        return part.program.numbers.packed(dict(given))
 
     def _commit(self, part: Part, script: Script, outcome: tuple) -> None:
         """Give variables and handles their values, and let go of everything."""
@@ -459,7 +453,7 @@ class Rehearsal(Recording):
         """It is an ordinary recording now, or has run."""
         self.script, self.step = None, END
         self.kept = self.calls = None
-        self.data = self.given = self.made = []
+        self.given = self.made = []
 
 
 def _complete(rehearsal: Recording) -> None:
@@ -474,8 +468,7 @@ class _Calls:
 
     def __init__(self, rehearsal: Rehearsal, script: Script) -> None:
         self._step = rehearsal.step
-        self._given, self._data = rehearsal.given, rehearsal.data
-        self._made = rehearsal.made
+        self._given, self._made = rehearsal.given, rehearsal.made
         pairs = zip(script.places, rehearsal.before, strict=True)
         self._values = {id(place): value for place, value in pairs}
 
@@ -488,11 +481,12 @@ class _Calls:
         owners: dict[int, Any] = {}
         values: list[Any] = [nobody] * node.end
         known: dict[int, int] = {}
-        given = iter(zip(self._given, self._data, strict=False))
+        given = iter(self._given)
         for number in [n for call in node.path() for n, _ in call.leaves]:
             owner = script.owners.get(number)
             if owner is None:
-                owners[number], values[number] = next(given)
+                handle = owners[number] = next(given)
+                values[number] = handle._value
                 continue
             owners[number] = owner
             values[number] = self._value_of(owner)
@@ -509,7 +503,7 @@ class _Calls:
             handle = reference()
             if handle is not None and handle._value is None:  # else it was read
                 values[number] = reference
-        for handle, _ in given:  # of a call that was not followed
+        for handle in given:  # of a call that was not followed
             if handle._at[0] is recording:
                 handle._at = NOWHERE
         if not is_copy:

@@ -135,6 +135,7 @@ class Script:
         slot: What is known of the structure.
         owners: The variables and homes that it stands on, by number.
         data: Numbers of what else the calls bring in, in order.
+        numbers_given: The number of the n-th of these, at place n.
         stop: How many results the tape covers.
         covered: How many values it covers.
         cut: The call before which a value was read, so that all calls before it ran.
@@ -167,6 +168,7 @@ class Script:
         # The same objects everywhere, so that numbers are equal where they are one.
         numbers = self.numbers = list(range(self.node.end + 1))
         self.data = [numbers[n] for n in leaves if n not in self.owners]
+        self.numbers_given = [-1, *self.data]
         self._kinds = [owner._type for owner in self.owners.values()]
         steps = [Step(node, self.owners, numbers) for node in path]
         for step, after in itertools.pairwise(steps):
@@ -347,6 +349,8 @@ class _Loops:
         """
         tape = recording.tapes[0]() if len(recording.tapes) == 1 else None
         if tape is None or not tape._entry or recording.outer is not None:
+            return None
+        if not tape._is_flat:
             return None
         loop = self._at(tape._entry)
         if loop.node is not node:

@@ -147,13 +147,22 @@ def is_inside(room: str) -> bool:
     return False
 
 
+_libraries: dict[str, bool] = {}
+"""Which files are part of this package, JAX or NumPy, of those that were met."""
+
+
 def reading_site() -> Site:
     """The innermost line on the stack outside this package, JAX and NumPy."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        name = frame.f_globals.get("__name__", "").split(".")[0]
-        if not is_ours(file) and name not in ("jax", "jaxlib", "numpy"):
+        is_library = _libraries.get(file)
+        if is_library is None:
+            name = frame.f_globals.get("__name__", "").split(".")[0]
+            is_library = is_ours(file) or name in ("jax", "jaxlib", "numpy")
+            if not file.startswith("<"):  # made from a string, or in a notebook
+                _libraries[file] = is_library
+        if not is_library:
             break
         frame = frame.f_back
     return Site(frame.f_code, frame.f_lasti)

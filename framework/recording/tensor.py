@@ -260,7 +260,10 @@ class ArrayLike(Handle):
         raise AssertionError("the last attempt returns or raises")
 
     def _read(self) -> np.ndarray:
-        value = self._value
+        return self._on_host(self._value)
+
+    def _on_host(self, value: Any) -> np.ndarray:
+        """A value that was found for this, on the host; `None` if none was."""
         if value.__class__ is ArrayClass:
             return np.asarray(value)
         if value.__class__ is Pack:
@@ -410,12 +413,20 @@ class Tensor(ArrayLike):
         value = self._value
         if value is None:
             value = self._compute()
-        elif value.__class__ is Pack:
+        if value.__class__ is Pack:
             value = self._value = value.take(self._at[1])
         return value
 
+    def _read(self) -> np.ndarray:
+        value = self._value
+        return self._on_host(self._compute() if value is None else value)
+
     def _compute(self) -> Any:
-        """Run what this waits for; in another thread, compute only this."""
+        """Run what this waits for; in another thread, compute only this.
+
+        Returns:
+            An array, or the `Pack` that it is in.
+        """
         recording, number = self._at
         assert recording is not None
         if recording.outer is not None:
@@ -431,7 +442,7 @@ class Tensor(ArrayLike):
                 return value
         if self._value is None:
             _raise_lost(recording)
-        return self._array()
+        return self._value
 
     def __repr__(self) -> str:
         try:
@@ -604,6 +615,9 @@ def cast(x: TensorLike, dtype: Any) -> Tensor:
     return call(ops.CAST, (x,), {"dtype": dtype}, (dtype,))
 
 
+_AT, _ALL = ("at",), ("all",)
+
+
 def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[Any]]:
     """What an index is made of: its structure, and the integers that are inputs.
 
@@ -611,10 +625,11 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
         OutOfRangeError: for an integer outside its axis.
     """
     given = list(index) if isinstance(index, tuple) else [index]
-    if len(given) <= len(shape) and all(part.__class__ is int for part in given):
-        places = [_place(part, axis, shape) for axis, part in enumerate(given)]
-        rest = [("all",)] * (len(shape) - len(given))
-        return [("at",)] * len(given) + rest, [*map(_index_number, places)]
+    if {int}.issuperset(map(type, given)) and len(given) <= len(shape):  # the most
+        numbers = []
+        for axis, part in enumerate(given):
+            numbers.append(_index_number(_place(part, axis, shape)))
+        return [_AT] * len(given) + [_ALL] * (len(shape) - len(given)), numbers
     if sum(part is Ellipsis for part in given) > 1:
         raise OutOfRangeError(
             "An index can have one ellipsis `...` only; got two. Write the axes out "
@@ -633,7 +648,7 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
     axis = 0
     for part in given:
         if part is Ellipsis:
-            parts.extend([("all",)] * (len(shape) - axes))
+            parts.extend([_ALL] * (len(shape) - axes))
             axis += len(shape) - axes
         elif part is None:
             parts.append(("new",))
@@ -658,7 +673,7 @@ def _index_parts(part: Any, axis: int, shape: tuple, numbers: list) -> list[tupl
         return [_slice_part(part, length, numbers)]
     if is_number(part) and not isinstance(part, bool | np.bool_):
         numbers.append(_index_number(_place(operator.index(part), axis, shape)))
-        return [("at",)]
+        return [_AT]
     array = convert(part, name="index")
     if array.dtype == bool and array.shape != shape[axis : axis + array.ndim]:
         raise OutOfRangeError(
