@@ -58,18 +58,24 @@ class _Call:
         self.number = next(_numbers)
         self.is_latest = True
 
-
-class _Running(threading.local):
-    """The outermost call that runs in this thread, and its `training`."""
-
-    call: _Call | None = None
-    training: bool | None = None
+    def __setstate__(self, state: Any) -> None:
+        """Take what a copy or a pickle of a layer brings; it may come with losses."""
+        _Added.count += 1
+        for name, value in state[1].items():
+            setattr(self, name, value)
 
 
 class _Added:
     """How many losses were added, over all layers."""
 
     count = 0
+
+
+class _Running(threading.local):
+    """The outermost call that runs in this thread, and its `training`."""
+
+    call: _Call | None = None
+    training: bool | None = None
 
 
 _running = _Running()
@@ -221,8 +227,8 @@ class Layer(Module):
 
     def _call_again(self, turn: Any, value: Any, options: dict) -> Any:
         """A call in a turn that goes as the one before: at once, if that is known."""
-        if value.__class__ is ArrayClass:
-            value = from_array(value)
+        if value.__class__ is ArrayClass or value.__class__ is np.ndarray:
+            value = convert(value, name="inputs")
         training = options.get("training", _running.training)
         if value.__class__ is not Tensor or (options and [*options] != ["training"]):
             return self._call_in_full((value,), options)
@@ -473,6 +479,8 @@ class Layer(Module):
         """Penalties on weights, computed now, and losses added in the last call."""
         penalties = self._remembered("_kept_penalties", self._find_penalties)
         found = [penalty(v) for penalty, v in penalties if v.trainable]
+        if not _Added.count:
+            return found
         last = self.__dict__.get("_last_call")
         since = 0 if last is None else last.number
         for module in (self, *self.submodules):
@@ -565,7 +573,7 @@ def _is_plain(layer: Layer) -> bool:
     """Whether a call of a layer can do nothing but compute what it computed before."""
     parts: Any = (layer, *layer.submodules)
     return all(
-        getattr(part, "is_plain_math", False)
+        type(part).__dict__.get("is_plain_math", False)
         and part.activity_regularizer is None
         and "call" not in part.__dict__
         and part.__dict__.get("activation", activations.linear) in activations.formulas

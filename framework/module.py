@@ -145,7 +145,7 @@ class Module:
             _Structure.changed()
         before = self.__dict__.get(name, _ABSENT)
         super().__setattr__(name, value)
-        if self.__dict__.get(name, _ABSENT) is not before:
+        if self.__dict__.get(name, _ABSENT) is not before or name == "__class__":
             Attributes.changes += 1
 
     def __delattr__(self, name: str) -> None:

@@ -274,18 +274,23 @@ def overwritten(
     shared, own = [], []
     for home in homes:
         snapshot = home._value
-        is_ours = not snapshot.holders and not is_safe and snapshot not in read
-        shared.append(snapshot.array if is_ours else copy_buffer(snapshot.array))
-    taken = {*map(id, kept)} if variables else ()
+        if snapshot.holders or is_safe or snapshot in read:
+            shared.append(copy_buffer(snapshot.array))
+        else:
+            shared.append(snapshot.array)
+    if not variables:
+        return shared, own
+    taken = {*map(id, kept)}
     for variable in variables:
         value, at = variable._value, variable._at[0]
-        is_ours = (
-            variable._may_donate(value)
-            and not is_safe
-            and (at is None or at is recording or at.is_done)
-            and id(value) not in taken
-        )
-        own.append(value if is_ours else copy_buffer(value))
+        if (
+            is_safe
+            or not variable._may_donate(value)
+            or not (at is None or at.is_done or at is recording)
+            or id(value) in taken
+        ):
+            value = copy_buffer(value)
+        own.append(value)
     return shared, own
 
 
@@ -391,7 +396,7 @@ def give(
         donated: The variables of the new values.
     """
     pack = Pack(buffers, program.packed) if buffers else None
-    for handle, place in zip(handles, places, strict=True):
+    for handle, place in zip(handles, places):  # noqa: B905 (0.1 us)
         if handle is None or handle._value is not None:
             continue
         if place is None:

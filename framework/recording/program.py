@@ -418,9 +418,6 @@ def final_writes(path: Sequence[Node]) -> tuple[list[int], list[int]]:
     return list(final), list(final.values())
 
 
-_FEW = 128  # numbers take less memory than what Python has of an array
-
-
 def _sort_results(
     numbers: Sequence[int], types: Sequence[TensorType]
 ) -> tuple[list[int], list[list[int]]]:
@@ -428,19 +425,16 @@ def _sort_results(
 
     Groups are filled as homes are, so that gradients that are held share the buffer
     that the update reads. Scalars have a buffer of their own, so that keeping a loss
-    for long does not keep the gradients of its step, unless these are very small.
+    for long does not keep the gradients of its step.
     """
     groups: dict[tuple, list[int]] = {}
     filled: dict[Any, int] = {}
     alone = []
-    small = [types[n] for n in numbers if types[n].size <= config.bounds.packed_size]
-    total = sum(kind.size for kind in small)
-    scalars = 0 if total <= _FEW else -1
     for number in numbers:
         kind = types[number]
         if 0 < kind.size <= config.bounds.packed_size:
             size = filled[kind.dtype] = filled.get(kind.dtype, 0) + kind.size
-            chunk = size // config.bounds.home_size if kind.shape else scalars
+            chunk = size // config.bounds.home_size if kind.shape else -1
             groups.setdefault((kind.dtype, chunk), []).append(number)
         else:
             alone.append(number)

@@ -224,7 +224,14 @@ class Script:
 
     def part(self) -> "Part | None":
         """What the turn runs, if it is there."""
-        self._part = part = _renewed(self._part, self, self.slot)
+        part, programs = self._part, self.slot.programs
+        if (
+            part is None
+            or not programs
+            or part.program is not programs[0]
+            or part.moves != Home.moves
+        ):
+            self._part = part = _renewed(part, self, self.slot)
         return part if part is not None and part.fits else None
 
     def cut_part(self) -> "Part | None":
