@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -345,7 +344,7 @@ class VariableSlice(Tensor):
         part._variable, part._index = variable, index
         recording, number = value._at
         if recording is not None and value._value is None:
-            recording.values[number] = weakref.ref(part)  # it takes the result
+            recording.hand_over(number, part)
         return part
 
     def assign(self, value: TensorLike) -> Tensor:

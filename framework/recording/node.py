@@ -462,6 +462,10 @@ class Recording(_Numbering):
         """Let a home hold what was assigned to its members; only bodies do."""
         raise NotImplementedError
 
+    def hand_over(self, number: int, handle: Handle) -> None:
+        """From now on another handle waits for a result."""
+        self.values[number] = weakref.ref(handle)
+
     def seen_elsewhere(self) -> "Recording":
         """What other threads see of it; itself, since it has a guard."""
         return self

@@ -206,6 +206,13 @@ class Rehearsal(Recording):
         expected = argument._type if given else number
         first.stretch = Stretch(first, last, layer, how, expected, others)
 
+    def hand_over(self, number: int, handle: Handle) -> None:
+        """From now on another handle waits for the last result."""
+        if self.script is None:
+            super().hand_over(number, handle)
+        else:
+            self.made[-1] = _reference(handle)
+
     def _is_still(self) -> bool:
         """Whether the variables have the values that they had when the turn began."""
         script, now = self.script, writes.count

@@ -624,6 +624,10 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
     Raises:
         OutOfRangeError: for an integer outside its axis.
     """
+    if index.__class__ is slice and shape:
+        numbers = []
+        part = _slice_part(index, shape[0], numbers)
+        return [part, *[_ALL] * (len(shape) - 1)], numbers
     given = list(index) if isinstance(index, tuple) else [index]
     if {int}.issuperset(map(type, given)) and len(given) <= len(shape):  # the most
         numbers = []
@@ -730,11 +734,11 @@ def _index_number(value: int) -> Tensor:
 
 def _slice_part(part: slice, length: int, numbers: list) -> tuple:
     if part.start is None and part.stop is None and part.step is None:
-        return ("all",)  # also where the length is not known
+        return _ALL  # also where the length is not known
     start, stop, step = part.indices(length)
     size = len(range(start, stop, step))
     if size == length and step == 1:
-        return ("all",)
+        return _ALL
     numbers.append(_index_number(max(start, 0)))
     return ("span", size, step)
 

@@ -18,6 +18,7 @@ import jaxtape as jt
 from jaxtape.framework.recording import rehearsal, script
 from jaxtape.framework.recording.node import begin
 from jaxtape.framework.recording.slots import slots
+from tests.compile_counter import count_compiles
 from tests.in_threads import frequent_switches
 from tests.interruption import interrupted_everywhere
 
@@ -420,6 +421,67 @@ def test_a_loop_that_never_goes_alike_is_left_alone(rehearsed):
         model.expect()
     model.check()
     assert rehearsed == []
+
+
+def test_parts_of_a_variable(rehearsed):
+    """The gradient of (w[1:3] - 1)^2 + 3 w[n] by w, where n changes."""
+    w, optimizer = jt.Variable(np.zeros(4, np.float32)), jt.optimizers.SGD(RATE)
+    expected = np.zeros(4)
+    for turn in range(TURNS):
+        place = turn % 4
+        with jt.GradientTape() as tape:
+            part = w[1:3]
+            loss = jt.reduce_sum(jt.square(part - 1.0)) + w[place] * 3.0
+        optimizer.apply_gradients([(tape.gradient(loss, w), w)])
+        np.testing.assert_allclose(part, expected[1:3], rtol=1e-5, atol=1e-6)
+        gradient = np.zeros(4)
+        gradient[1:3] = 2 * (expected[1:3] - 1)
+        gradient[place] += 3
+        expected -= RATE * gradient
+    np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-6)
+    assert len(rehearsed) == TURNS - 2
+
+
+@pytest.mark.parametrize("nest", [list, tuple, lambda found: {"w": found[0]}])
+def test_sources_in_a_list_a_tuple_or_by_name(nest):
+    model = Regression()
+    for _ in range(TURNS):
+        with jt.GradientTape() as tape:
+            loss = model.loss()
+            assert float(loss) >= 0
+        gradients = tape.gradient(loss, nest(model.variables))
+        assert gradients.__class__ is nest(model.variables).__class__
+        if isinstance(gradients, dict):
+            model.optimizer.apply_gradients([(gradients["w"], model.w)])
+            model.expected[0] -= RATE * model.gradients()[0]
+        else:
+            model.optimizer.apply_gradients(
+                zip(gradients, model.variables, strict=True)
+            )
+            model.expect()
+    model.check()
+
+
+def test_no_program_is_made_after_the_second_turn_that_reads():
+    """Whichever way the sources are given, and from wherever the turn is called."""
+    w, optimizer = jt.Variable(np.ones(3, np.float32)), jt.optimizers.SGD(0.0)
+
+    def turn(sources):
+        with jt.GradientTape() as tape:
+            loss = jt.reduce_sum(w * w)
+            assert float(loss) == 3.0
+            loss = loss * 1.0
+        found = jax.tree.leaves(tape.gradient(loss, sources))
+        optimizer.apply_gradients([(found[0], w)])
+
+    for sources in (w, [w], (w,), {"w": w}):
+        turn(sources)
+        turn(sources)
+        with count_compiles() as compiles:
+            turn(sources)
+            turn(sources)
+            turn(sources)
+        assert compiles.count == 0
 
 
 def test_loops_with_one_optimizer_in_turn(rehearsed):
