@@ -78,12 +78,14 @@ class Span:
 class Covering:
     """Base of what follows recorded calls: of tapes and forward accumulators.
 
-    Args:
-        is_persistent: Whether it may be asked more than once.
-        watches_variables: Whether trainable variables are watched on their own.
+    Attributes:
+        _is_persistent: Whether it may be asked more than once.
+        _watches_variables: Whether trainable variables are watched on their own.
     """
 
     _is_long = False  # `note_length` sets it when it has warned
+    _is_persistent: bool
+    _watches_variables: bool
     _is_active = False
     _is_flat = True  # whether it was asked for sources in a list, a tuple or alone
     _is_spent = False
@@ -100,10 +102,6 @@ class Covering:
     _left: list[Part]
     _asked: list[Mention]
     _reset_at: Site | None
-
-    def __init__(self, is_persistent: bool, watches_variables: bool) -> None:
-        self._is_persistent = is_persistent
-        self._watches_variables = watches_variables
 
     def __getattr__(self, name: str) -> Any:
         """What a turn that goes as the one before it does not need; see `_unfold`."""

@@ -40,7 +40,7 @@ class ForwardAccumulator(Covering):
     """
 
     def __init__(self, primals: Any, tangents: Any) -> None:
-        super().__init__(True, False)
+        self._is_persistent, self._watches_variables = True, False
         self._primals, _ = flatten(primals, "primal", "ForwardAccumulator()")
         if len({id(primal) for primal in self._primals}) < len(self._primals):
             raise ArgumentError(

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from . import registry
 from .errors import ArgumentTypeError, JaxtapeError
-from .variable import Trainability, Variable
+from .recording.node import writes
+from .variable import Variable
 
 
 class _Structure:
@@ -205,15 +206,11 @@ class Module:
     def trainable_variables(self) -> list[Variable]:
         """The variables that tapes watch, in the order of `variables`."""
         kept = self.__dict__.get("_kept_trainable")
-        if (
-            kept is None
-            or kept[0] != _Structure.version
-            or kept[1] != Trainability.changes
-        ):
-            since = (_Structure.version, Trainability.changes)
+        changes = _Structure.version + writes.retypings  # both only grow
+        if kept is None or kept[0] != changes:
             found = [v for v in self._all_variables() if v.trainable]
-            kept = self.__dict__["_kept_trainable"] = (*since, found)
-        return kept[2].copy()
+            kept = self.__dict__["_kept_trainable"] = (changes, found)
+        return kept[1].copy()
 
     @property
     def non_trainable_variables(self) -> list[Variable]:

@@ -76,8 +76,9 @@ class GradientTape(Covering):
         *,
         strict: bool = False,
     ) -> None:
+        self._is_persistent = bool(persistent)
+        self._watches_variables = bool(watch_accessed_variables)
         self._is_strict = bool(strict)
-        super().__init__(bool(persistent), bool(watch_accessed_variables))
 
     def __enter__(self) -> "GradientTape":
         if self._is_active:

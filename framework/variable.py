@@ -38,12 +38,6 @@ from .scattering import Scattering
 _copy = jax.jit(jnp.copy)
 
 
-class Trainability:
-    """A count of all changes of which variables are trainable."""
-
-    changes = 0
-
-
 class Variable(Scattering):
     """A value that can be assigned; tapes watch it on their own when it is trainable.
 
@@ -132,7 +126,6 @@ class Variable(Scattering):
     def trainable(self, value: bool) -> None:
         kind = plain_type(self._type)
         self._flush_if_recorded()
-        Trainability.changes += 1
         self._type = trainable_type(kind) if value else kind
         writes.retypings += 1
 

@@ -34,10 +34,10 @@ from .module import (
     TrackedList,
     constructor_arguments,
 )
-from .recording.node import Handle
+from .recording.node import Handle, writes
 from .recording.signature import freeze
 from .recording.site import Site, is_ours
-from .variable import Trainability, Variable
+from .variable import Variable
 
 _LONGEST = 1_000
 """Elements up to which a list is looked through; a longer one stands itself."""
@@ -88,7 +88,7 @@ class Watch:
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self._roots = tuple(roots)
-        self._changes = Attributes.changes + Trainability.changes  # both only grow
+        self._changes = Attributes.changes + writes.retypings  # both only grow
         walk = _Walk(frozenset())
         while True:  # a new name may lead to more functions, which have more names
             walk = _Walk(walk.names)
@@ -105,7 +105,7 @@ class Watch:
 
     def is_same(self) -> bool:
         """Whether every object is still where it was."""
-        if self._changes != Attributes.changes + Trainability.changes:
+        if self._changes != Attributes.changes + writes.retypings:
             return False
         try:
             if self._ids != [*map(id, self._values())]:

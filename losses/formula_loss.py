@@ -12,9 +12,15 @@ from ..framework.checked import is_between
 from ..framework.errors import ArgumentError
 from ..framework.masking import mask_of
 from ..framework.recording.execution import call
-from ..framework.recording.op import Op
+from ..framework.recording.op import ArrayClass, Op
 from ..framework.recording.signature import freeze
-from ..framework.recording.tensor import Tensor, TensorLike, convert, partner
+from ..framework.recording.tensor import (
+    Tensor,
+    TensorLike,
+    convert,
+    from_array,
+    partner,
+)
 from .loss import REDUCTIONS, Loss, as_weights, reduce_values, result_dtype, spread
 
 Formula = Callable[..., Any]
@@ -104,7 +110,8 @@ class FormulaLoss(Loss):
             if mask_of(y_pred) is not None:
                 return self._call_masked(y_true, y_pred, sample_weight)
         if y_true.__class__ is not Tensor:
-            y_true = convert(y_true, name="y_true")
+            is_array = y_true.__class__ is ArrayClass
+            y_true = from_array(y_true) if is_array else convert(y_true, name="y_true")
         self._inspect(y_true, y_pred)
         inputs = (y_true, y_pred)
         if sample_weight is None and not self._numbers:

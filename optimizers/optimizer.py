@@ -33,6 +33,9 @@ _MOST_REASONS = 10
 _building = threading.RLock()
 
 
+_PLAIN = frozenset({Tensor})
+
+
 class Optimizer(Module):
     """Base of all optimizers: bookkeeping around an optax gradient transformation.
 
@@ -331,10 +334,8 @@ class Optimizer(Module):
 
     def _apply(self, gradients: Sequence[Any], variables: Sequence[Variable]) -> None:
         """Record the update of all variables as one call, and run the step."""
-        for gradient in gradients:
-            if gradient.__class__ is not Tensor:
-                gradients, variables = self._taken_in(gradients, variables)
-                break
+        if not _PLAIN.issuperset(map(type, gradients)):
+            gradients, variables = self._taken_in(gradients, variables)
         key = tuple(map(id, variables))
         update = self._updates.get(key)
         if update is None:

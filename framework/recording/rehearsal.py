@@ -31,6 +31,7 @@ _thread_number = threading.get_ident
 _reference = weakref.ref
 _handle_of = operator.call  # what a weak reference refers to
 _NOBODY = frozenset({type(None)})
+_NO = ([],)  # no residuals, for one call
 
 make_pending: Any = Handle
 """Makes the Tensor of a recorded result; `tensor` sets it."""
@@ -275,12 +276,14 @@ class Rehearsal(Recording):
             raise
 
     def perform(self, op: Op, inputs: Sequence[Handle]) -> bool:
-        """Make the update that ends the turn; whether it was made."""
+        """Make the update that ends the turn; whether it was made.
+
+        Called where this is the recording of the thread.
+        """
         step, script = self.step, self.script
         if (
             script is None
             or step.next is not END
-            or here.recording is not self
             or _switches.safe_steps
             or _switches.checks
             or self.follow(op, inputs, ()) is None
@@ -311,10 +314,11 @@ class Rehearsal(Recording):
             homes, donated = overwritten(part.homes, part.donated, read, kept)
             buffers = [snapshot.array for snapshot in read] if read else read
             numbers = self._numbers(part) if part.has_numbers else []
-            arguments = (homes,), (donated,), (buffers,), (kept,), (numbers,), ([],)
             try:
                 # One C call launches and keeps the results: no signal comes between.
-                outcome.extend(map(run, *arguments))
+                outcome.extend(
+                    map(run, (homes,), (donated,), (buffers,), (kept,), (numbers,), _NO)
+                )
             except Exception as error:  # the long way meets it again, or tells of it
                 if any(array.is_deleted() for array in (*homes, *donated)):
                     losses[self.serial] = part.program, error
@@ -367,7 +371,8 @@ class Rehearsal(Recording):
                 )
             except Exception:
                 return False  # whatever it is, the long way meets it again
-        self._give(part, outcome)
+        _, finals, alone, buffers, _ = outcome
+        self._give(part, finals, alone, buffers)
         self.kept = kept
         return True
 
@@ -383,16 +388,14 @@ class Rehearsal(Recording):
 
     def _commit(self, part: Part, script: Script, outcome: tuple) -> None:
         """Give variables and handles their values, and let go of everything."""
-        homes, finals, _, _, _ = outcome
-        for value in homes or finals:
-            if value.__class__ is not ArrayClass:
-                return  # where JAX traces; the long way refuses it
-            break
+        homes, finals, alone, buffers, _ = outcome
+        if (homes or finals)[0].__class__ is not ArrayClass:
+            return  # where JAX traces; the long way refuses it
         for home, array in zip(part.homes, homes):  # noqa: B905
             home._write(array)
         for variable, value in zip(part.donated, finals):  # noqa: B905
             variable._write(value)
-        self._give(part, outcome)
+        self._give(part, finals, alone, buffers)
         script.slot.used = next(clock)
         script.misses = script.loop.scripts_in_vain = 0
         self.node = script.node
@@ -400,9 +403,8 @@ class Rehearsal(Recording):
         self.is_done = True
         self._let_go()
 
-    def _give(self, part: Part, outcome: tuple) -> None:
+    def _give(self, part: Part, finals: list, alone: list, buffers: list) -> None:
         """Give handles their values."""
-        _, finals, alone, buffers, _ = outcome
         handles = map(_handle_of, part.take_made(self.made))
         places, program = part.places, part.program
         give(handles, places, program, finals, alone, buffers, part.donated)
