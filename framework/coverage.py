@@ -10,6 +10,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
@@ -322,27 +323,22 @@ class Covering:
         with self._as_one(targets) as recording:
             return self._record(recording, targets, seeds, sources, form)
 
-    @contextlib.contextmanager
-    def _as_one(self, targets: list[Any]) -> Iterator[Recording]:
+    def _as_one(self, targets: list[Any]) -> AbstractContextManager[Recording]:
         """All that it covers as one recording, in front of what is pending."""
         self._check_has_run()
         recording = current()
         segments = self._segments()
-        if not segments:
-            yield recording
-            return
-        tapes = {self, *recording.live_tapes()}
-        if self._is_persistent and not self._is_active and len(tapes) == 1:
-            with self._copied(targets):
-                yield current()
-            return
-        merged = merge(recording, segments)
-        for tape in tapes:
-            tape._move(merged)
-        yield current()
+        if segments:
+            tapes = {self, *recording.live_tapes()}
+            if self._is_persistent and not self._is_active and len(tapes) == 1:
+                return self._copied(targets)
+            merged = merge(recording, segments)
+            for tape in tapes:
+                tape._move(merged)
+        return contextlib.nullcontext(current())
 
     @contextlib.contextmanager
-    def _copied(self, targets: list[Any]) -> Iterator[None]:
+    def _copied(self, targets: list[Any]) -> Iterator[Recording]:
         """A copy of what the targets depend on; what it covers stays as it is."""
         execution.run(current())
         kept = self._spans, dict(self._watched)
@@ -354,7 +350,7 @@ class Covering:
             for target in targets:
                 if id(target) in watched:
                     self._watched.setdefault(id(target), (target, merged.whole, 0))
-            yield
+            yield current()
         finally:
             self._spans, self._watched = kept
             forget_copies(merged.whole)

@@ -17,7 +17,7 @@ from .recording.tensor import Tensor, convert, from_array
 def flatten(
     structure: Any, role: str, caller: str = "gradient()"
 ) -> tuple[list[Any], Any]:
-    """The handles in a structure, and how they nest; `None` for a plain list.
+    """The handles in a structure, and how they nest, as `nested` takes it.
 
     Raises:
         ArgumentTypeError: for anything else in it.
@@ -28,12 +28,17 @@ def flatten(
                 break
         else:
             return structure, None
+    elif isinstance(structure, Handle) and structure._type.is_inexact:
+        return [structure], _ALONE
     flat, tree = nesting.flatten(structure, is_leaf)
     for handle in flat:
         _check_handle(handle, role, caller)
         if not handle._type.is_inexact:
             _warn_of_integer(handle, role, caller)
     return flat, tree
+
+
+_ALONE: Any = jax.tree.structure(0)  # of a handle by itself
 
 
 def handles_in(structure: Any, role: str, caller: str) -> list[Any]:
@@ -66,7 +71,9 @@ def single(handle: Any, role: str, caller: str) -> Any:
 
 def nested(tree: Any, found: Sequence[Any]) -> Any:
     """Results in the structure that was flattened."""
-    return list(found) if tree is None else jax.tree.unflatten(tree, found)
+    if tree is None:  # a plain list
+        return list(found)
+    return found[0] if tree is _ALONE else jax.tree.unflatten(tree, found)
 
 
 def is_leaf(value: Any) -> bool:
@@ -129,6 +136,8 @@ def weights_for(
 
 def wants_zeros(unconnected: Any) -> bool:
     """Whether zeros stand where no path leads from source to target."""
+    if unconnected == "none":  # nearly always
+        return False
     value = getattr(unconnected, "value", unconnected)
     if value not in ("none", "zero"):
         raise ArgumentError(
