@@ -6,6 +6,7 @@ buffers it is given to overwrite when nobody else can see them.
 
 import contextlib
 import itertools
+import operator
 import threading
 import time
 import weakref
@@ -36,6 +37,8 @@ ATTEMPTS = 20  # at arguments that other threads update meanwhile
 losses: dict[int, tuple[Program, Exception]] = {}
 """What failed after it took over buffers, by serials of recordings; `launch` tells."""
 clock = itertools.count()
+handle_of = operator.call
+"""What a weak reference refers to, in one step of C."""
 _reference = weakref.ref
 
 
@@ -48,11 +51,10 @@ def launch(recording: Recording, node: Node, segment: Segment | None) -> None:
         slot = slots.find(recording)
     slot.used = next(clock)
     alive, handles = [], []
-    numbers = slot.results
-    for position, reference in enumerate(slot.take_results(recording.values)):
-        handle = reference()
+    found = map(handle_of, slot.take_results(recording.values))
+    for number, handle in zip(slot.results, found, strict=True):
         if handle is not None:
-            alive.append(numbers[position])
+            alive.append(number)
             handles.append(handle)
     if segment is not None:
         origin = _reference(segment)
@@ -229,8 +231,9 @@ def _arguments(
     """
     values, owners = recording.values, recording.owners
     count = program.num_overwritten
-    is_safe = config.switches.safe_steps or is_repeated
+    is_safe = is_repeated
     if config.switches.safe_steps:
+        is_safe = True
         steps.keep(recording)
     # Read while another thread updated, an argument may be the present value already.
     read = snapshots[count:]

@@ -8,7 +8,6 @@ anything more is asked of it, or another call comes, it *unfolds*: it becomes wh
 would be if all calls so far had been recorded.
 """
 
-import operator
 import threading
 import weakref
 from asyncio import _get_running_loop  # in asyncio.__all__: None without a loop
@@ -19,7 +18,7 @@ import jax
 
 from .. import config
 from .derivative import GRADIENT
-from .launching import clock, give, losses, overwritten, updating
+from .launching import clock, give, handle_of, losses, overwritten, updating
 from .node import NOWHERE, Handle, Recording, here, nobody, serials, writes
 from .op import ArrayClass, Op, concrete_classes
 from .script import END, Part, Script, Step, Stretch, value_of_handle
@@ -29,7 +28,6 @@ from .snapshot import Snapshot
 _switches = config.switches
 _thread_number = threading.get_ident
 _reference = weakref.ref
-_handle_of = operator.call  # what a weak reference refers to
 _NOBODY = frozenset({type(None)})
 _NO = ([],)  # no residuals, for one call
 
@@ -299,8 +297,8 @@ class Rehearsal(Recording):
     def _launch(self, part: Part, script: Script) -> bool:
         """Run the program; false where the long way has to be taken."""
         others = part.take_others(self.made)
-        if not _NOBODY.issuperset(map(type, map(_handle_of, others))):
-            for handle in map(_handle_of, others):
+        if not _NOBODY.issuperset(map(type, map(handle_of, others))):
+            for handle in map(handle_of, others):
                 if handle is not None and handle._value is None:
                     return False  # asked for by nobody before
         outcome: list[tuple] = []
@@ -405,7 +403,7 @@ class Rehearsal(Recording):
 
     def _give(self, part: Part, finals: list, alone: list, buffers: list) -> None:
         """Give handles their values."""
-        handles = map(_handle_of, part.take_made(self.made))
+        handles = map(handle_of, part.take_made(self.made))
         places, program = part.places, part.program
         give(handles, places, program, finals, alone, buffers, part.donated)
 
