@@ -3,6 +3,7 @@
 import functools
 import inspect
 import itertools
+import operator
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -128,6 +129,9 @@ class Layer(Module):
     """Whether a call computes its outputs and does nothing else, by ops that depend on
     its attributes and layers alone. Holds for the class itself, not for subclasses."""
 
+    _methods: ClassVar[tuple] = ()
+    """`call` and `__call__` as the class was written; somebody may replace them."""
+
     counts_builds: ClassVar[bool] = True
     """Whether a call of the class's own `build` makes the layer built."""
 
@@ -139,6 +143,7 @@ class Layer(Module):
         super().__init_subclass__(**options)
         if "is_plain_math" not in cls.__dict__:
             cls.is_plain_math = False
+        cls._methods = (cls.call, cls.__call__)
         own = cls.__dict__.get("build")
         if own is not None and cls.__dict__.get("counts_builds", True):
             cls.build = _counted(own)
@@ -232,13 +237,24 @@ class Layer(Module):
         training = options.get("training", _running.training)
         if value.__class__ is not Tensor or (options and [*options] != ["training"]):
             return self._call_in_full((value,), options)
-        how = Attributes.changes, _Added.count, training is True, training is False
-        found = turn.skip(self, value, how)
+        known = self.__dict__.get("_kept_kinds", _NO_KINDS)
+        how = (
+            Attributes.changes,
+            _Added.count,
+            _running.call is None,
+            training is True,
+            training is False,
+            *map(_methods_of, known.kinds),
+        )
+        found = turn.skip(known, value, how)
         if found is None:
             first = turn.step
             found = self._call_in_full((value,), options)
             if isinstance(training, bool | None) and _is_plain(self):
-                turn.learn(first, self, value, how, found)
+                if known.kinds != (kinds := _kinds_in(self)):
+                    known = self.__dict__["_kept_kinds"] = _Kinds(kinds)
+                    how = (*how[:5], *map(_methods_of, kinds))
+                turn.learn(first, known, value, how, found)
         return found
 
     def _call_in_full(self, args: tuple, options: dict) -> Any:
@@ -569,14 +585,36 @@ class Layer(Module):
             variable.assign(value)
 
 
+class _Kinds:
+    """The classes of a layer and its layers; stands for the layer in a `Stretch`.
+
+    So that the stretch does not keep the layer.
+    """
+
+    __slots__ = ("kinds",)
+
+    def __init__(self, kinds: tuple[type, ...]) -> None:
+        self.kinds = kinds
+
+
+_NO_KINDS = _Kinds(())
+_methods_of = operator.attrgetter("call", "__call__")
+
+
+def _kinds_in(layer: Layer) -> tuple[type, ...]:
+    return (*dict.fromkeys(map(type, (layer, *layer.submodules))),)
+
+
 def _is_plain(layer: Layer) -> bool:
     """Whether a call of a layer can do nothing but compute what it computed before."""
     parts: Any = (layer, *layer.submodules)
+    formulas = [*map(id, activations.formulas)]
     return all(
         type(part).__dict__.get("is_plain_math", False)
+        and _methods_of(type(part)) == type(part)._methods
         and part.activity_regularizer is None
         and "call" not in part.__dict__
-        and part.__dict__.get("activation", activations.linear) in activations.formulas
+        and id(part.__dict__.get("activation", activations.linear)) in formulas
         for part in parts
     )
 

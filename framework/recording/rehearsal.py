@@ -180,7 +180,7 @@ class Rehearsal(Recording):
 
         Args:
             first: The step before which the layer was called.
-            layer: What was called.
+            layer: What stands for the layer that was called.
             argument: What it was called on.
             how: As in `Stretch`.
             result: What it returned.
@@ -198,9 +198,10 @@ class Rehearsal(Recording):
         if place is not self or result._at != (self, last.first) or last.kind is None:
             return
         begin: Any = first.node.parent
+        taken = {n for step in steps for n in step.node.inputs if n < begin.end}
         given = {n for n in script.data if begin.end <= n < last.node.end}
-        if given - {number}:
-            return
+        if (taken | given) - {number, *script.owners}:
+            return  # it stands on other values of the turn, too
         others = sum(len(step.node.outputs) for step in steps) - 1
         expected = argument._type if given else number
         first.stretch = Stretch(first, last, layer, how, expected, others)

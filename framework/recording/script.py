@@ -84,7 +84,7 @@ class Stretch(Step):
 
     Args:
         first, last: The steps; only the last one's result is seen outside.
-        layer: What was called.
+        layer: What stands for the layer that was called, which this does not hold.
         how: With what else, and whatever else decides what calls it makes.
         argument: Its argument, as in `Step.inputs`.
         others: How many results it has besides the last one.

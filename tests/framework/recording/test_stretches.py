@@ -4,9 +4,12 @@ The numbers are those of gradient descent in NumPy, in float64, by the chain rul
 """
 
 import copy
+import dataclasses
+import gc
 import itertools
 import pickle
 import threading
+import weakref
 
 import jax
 import numpy as np
@@ -33,7 +36,7 @@ def taken(monkeypatch):
     def noted(self, layer, argument, how):
         result = skip(self, layer, argument, how)
         if result is not None:
-            made.append(layer.name)
+            made.append(how)
         return result
 
     monkeypatch.setattr(rehearsal.Rehearsal, "skip", noted)
@@ -168,6 +171,86 @@ def test_what_a_layer_does_besides_is_done_each_time(taken):
     network.check()
     assert Counting.calls == len(activated) == 8
     assert taken == []
+
+
+def test_an_activation_that_cannot_be_hashed(taken):
+    @dataclasses.dataclass
+    class Scaled:
+        factor: float
+
+        def __call__(self, x):
+            return jt.tanh(x * self.factor)
+
+    network = Network(
+        lambda: jt.Sequential(
+            [jt.layers.Dense(4, Scaled(1.0), input_shape=(3,)), jt.layers.Dense(1)]
+        )
+    )
+    for _ in range(6):
+        network.turn()
+    network.check()
+
+
+def test_a_constant_of_the_model_that_was_used_before_its_call(taken):
+    """The model multiplies by its own constant, whatever the data was multiplied by."""
+    own, other = jt.constant(2.0), jt.constant(3.0)
+    inputs = jt.Input((3,))
+    dense = jt.layers.Dense(1, kernel_initializer="ones")
+    model = jt.Model(inputs, dense(inputs) * own)
+    optimizer, data = jt.optimizers.SGD(0.0), jt.constant(X)
+    for turn in range(8):
+        factor = other if turn == 6 else own
+        with jt.GradientTape() as tape:
+            loss = jt.reduce_sum(model(data * factor))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        expected = 2.0 * (3.0 if turn == 6 else 2.0) * X.sum(dtype=float)
+        assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["call", "__call__"])
+@pytest.mark.parametrize("turn_of_change", [0, 3, 5])
+def test_a_method_of_a_class_that_is_replaced(method, turn_of_change, monkeypatch):
+    """A hook of a debugger or a mock: it sees every call from then on."""
+    network, seen = Network(), []
+    original = getattr(jt.layers.Dense, method)
+
+    def noted(self, *args, **options):
+        seen.append(self.name)
+        return original(self, *args, **options)
+
+    for turn in range(8):
+        if turn == turn_of_change:
+            monkeypatch.setattr(jt.layers.Dense, method, noted)
+        network.turn()
+    network.check()
+    assert len(seen) == 2 * (8 - turn_of_change)
+
+
+def test_a_loss_of_a_model_that_is_called_alone_after_being_a_part():
+    network = Network(Subclass)
+    part = network.model.layers_of_mine
+    for turn in range(9):
+        if turn == 5:
+            part.add_loss(jt.constant(7.0))
+        with jt.GradientTape() as tape:
+            output = (network.model if turn < 6 else part)(X)
+            loss = jt.reduce_mean(jt.square(output - Y))
+        network.descend(tape, loss)
+        assert len(part.losses) == (1 if turn == 5 else 0)
+
+
+def test_an_optimizer_keeps_no_model():
+    network = Network()
+    for _ in range(6):
+        network.turn()
+    name, optimizer = weakref.ref(network.model), network.optimizer
+    del network
+    gc.collect()
+    assert name() is None
+    assert int(optimizer.iterations) == 6
 
 
 def test_an_activity_regularizer_adds_its_loss_each_time(taken):
