@@ -21,6 +21,7 @@ from ..framework.module import (
     refuse_unknown,
 )
 from ..framework.recording import execution
+from ..framework.recording.launching import updating
 from ..framework.recording.node import Handle
 from ..framework.recording.site import user_level
 from ..framework.recording.tensor import Tensor, TensorLike, convert
@@ -264,7 +265,8 @@ class Optimizer(Module):
         return len(jax.tree.leaves(jax.eval_shape(self.transformation().init, kind)))
 
     def _make_slots(self, variable: Variable) -> list[Variable]:
-        state = self.transformation().init(variable._array())
+        with updating:  # another thread's step would take the buffer
+            state = self.transformation().init(variable._array())
         return [
             Variable(
                 leaf, trainable=False, name=f"{variable.name}/{self.name}_{number}"

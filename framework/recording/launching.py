@@ -146,6 +146,7 @@ def _launch_here(
     demand: Demand | None,
 ) -> None:
     """Run by a new program, or op by op."""
+    _read_homes_at_once(recording, slot)
     programs = slot.find_all(alive, demand)
     for program in programs:
         if _launch_program(recording, program, alive, handles):
@@ -166,6 +167,18 @@ def _launch_here(
             raise
     compiling.done(time.perf_counter() - start)
     assert launched, "a program fits the arguments that it was compiled for"
+
+
+def _read_homes_at_once(recording: Recording, slot: Slot) -> None:
+    """Take all variables of a home that is overwritten at one moment, the present.
+
+    Another thread's update may lie between the calls that read them.
+    """
+    values, owners = recording.values, recording.owners
+    written = [owners[number]._home for number in final_writes(slot.path)[0]]
+    for number, owner in owners.items():
+        if values[number].__class__ is Snapshot and owner._home in written:
+            values[number] = owner._home._value
 
 
 def _launch_program(

@@ -153,6 +153,41 @@ def test_e3_threads_that_step_one_model_apply_every_update(units):
         assert np.unique(weights).tolist() == [-9 * 25 * 2.0**-6]
 
 
+def test_e3_each_thread_steps_with_an_optimizer_of_its_own():
+    """Another's update may lie between the calls that read variables of one home.
+
+    A step of Adam by a gradient that is always 1 is the learning rate.
+    """
+    x = np.ones((1, 3), np.float32)
+    for _ in range(6):
+        layers = [jt.layers.Dense(units) for units in (4, 2, 1)]
+        for layer in layers:
+            layer.build((None, 3))
+        variables = [variable for layer in layers for variable in layer.variables]
+        start = [variable.numpy() for variable in variables]
+        optimizers = [jt.optimizers.Adam(0.25) for _ in range(3)]
+        for optimizer in optimizers:
+            optimizer.build(variables)
+        step = _stepping(x, layers, variables, optimizers)
+        with frequent_switches():
+            in_threads(step, 3)
+        assert [int(optimizer.iterations) for optimizer in optimizers] == [40] * 3
+        for variable, before in zip(variables, start, strict=True):
+            expected = before - 0.25 * 3 * 40
+            np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-5)
+
+
+def _stepping(x, layers, variables, optimizers):
+    def step(number):
+        for _ in range(40):
+            with jt.GradientTape(persistent=True) as tape:  # recorded each time
+                loss = jt.add_n([jt.reduce_sum(layer(x)) for layer in layers])
+            gradients = tape.gradient(loss, variables)
+            optimizers[number].apply_gradients(zip(gradients, variables, strict=True))
+
+    return step
+
+
 def test_e3_each_update_of_adam_starts_from_a_whole_one():
     """Updates come in any order: the loss falls, and no step is lost."""
     generator = np.random.default_rng(0)
