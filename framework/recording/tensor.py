@@ -419,7 +419,9 @@ class Tensor(ArrayLike):
 
     def _read(self) -> np.ndarray:
         value = self._value
-        return self._on_host(self._compute() if value is None else value)
+        if value is None and self._at[0] is not None:
+            value = self._compute()
+        return self._on_host(value)
 
     def _compute(self) -> Any:
         """Run what this waits for; in another thread, compute only this.
