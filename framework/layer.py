@@ -288,18 +288,18 @@ class Layer(Module):
             self._build_once(args, options)
         running = _running
         outer_call, outer_training = running.call, running.training
-        if outer_call is None:
-            self._start_call()
-        if self._takes_training:
-            self._settle_training(options)
-        elif "training" in options:  # not its own: for the layers that it calls
-            given = options.pop("training")
-            running.training = outer_training if given is None else given
         recording = current()
         is_region = not recording.depth
         if is_region:
             recording.depth = 1
         try:
+            if outer_call is None:
+                self._start_call()
+            if self._takes_training:
+                self._settle_training(options)
+            elif "training" in options:  # not its own: for the layers that it calls
+                given = options.pop("training")
+                running.training = outer_training if given is None else given
             before = masking.fill(self, args, options) if meets_masks else None
             outputs = self.call(*args, **options)
             if meets_masks and args:

@@ -146,7 +146,7 @@ def _launch_here(
     demand: Demand | None,
 ) -> None:
     """Run by a new program, or op by op."""
-    _read_homes_at_once(recording, slot)
+    _read_at_once(recording, slot)
     programs = slot.find_all(alive, demand)
     for program in programs:
         if _launch_program(recording, program, alive, handles):
@@ -169,16 +169,16 @@ def _launch_here(
     assert launched, "a program fits the arguments that it was compiled for"
 
 
-def _read_homes_at_once(recording: Recording, slot: Slot) -> None:
-    """Take all variables of a home that is overwritten at one moment, the present.
+def _read_at_once(recording: Recording, slot: Slot) -> None:
+    """Take the variables that are assigned one by one in their home at one moment.
 
-    Another thread's update may lie between the calls that read them.
+    Another thread's update may lie between the calls that read them; the home is handed
+    over once, as it is at present.
     """
     values, owners = recording.values, recording.owners
-    written = [owners[number]._home for number in final_writes(slot.path)[0]]
-    for number, owner in owners.items():
-        if values[number].__class__ is Snapshot and owner._home in written:
-            values[number] = owner._home._value
+    for number in final_writes(slot.path)[0]:
+        if values[number].__class__ is Snapshot and owners[number]._start >= 0:
+            values[number] = owners[number]._home._value
 
 
 def _launch_program(
