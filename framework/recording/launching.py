@@ -176,9 +176,11 @@ def _read_at_once(recording: Recording, slot: Slot) -> None:
     over once, as it is at present.
     """
     values, owners = recording.values, recording.owners
+    present: dict[int, Snapshot] = {}
     for number in final_writes(slot.path)[0]:
         if values[number].__class__ is Snapshot and owners[number]._start >= 0:
-            values[number] = owners[number]._home._value
+            home = owners[number]._home
+            values[number] = present.setdefault(id(home), home._value)
 
 
 def _launch_program(
