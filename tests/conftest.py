@@ -36,6 +36,21 @@ def pytest_collection_modifyitems(items):
             turns[test] += 1
 
 
+_has_quick_programs = [False]
+
+
+@pytest.hookimpl(tryfirst=True)  # when all fixtures have been set up
+def pytest_runtest_call():
+    """Lets no test that XLA optimises find programs of one that it does not.
+
+    Their last bits differ, and JAX finds a compiled function whatever it was made with.
+    """
+    is_quick = jax.config.jax_disable_most_optimizations
+    if _has_quick_programs[0] and not is_quick:
+        jax.clear_caches()
+    _has_quick_programs[0] = is_quick
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c():
     """Ctrl-C interrupts also where the tests run as a shell's background job.
