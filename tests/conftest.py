@@ -45,7 +45,7 @@ def pytest_runtest_call():
 
     Their last bits differ, and JAX finds a compiled function whatever it was made with.
     """
-    is_quick = jax.config.jax_disable_most_optimizations
+    is_quick = jax.config.read("jax_disable_most_optimizations")
     if _has_quick_programs[0] and not is_quick:
         jax.clear_caches()
     _has_quick_programs[0] = is_quick
