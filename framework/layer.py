@@ -3,7 +3,6 @@
 import functools
 import inspect
 import itertools
-import operator
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -12,10 +11,11 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from . import activations, configs, initializers, masking, nesting, registry, symbolic
+from . import configs, initializers, masking, nesting, registry, symbolic
 from .dtypes import as_dtype
 from .errors import ArgumentError, ArgumentTypeError, NotBuiltError, ShapeError
 from .module import Attributes, Module, refuse_unknown
+from .plain_layers import NO_KINDS, Kinds, is_plain, kinds_in, methods_of
 from .recording import execution
 from .recording.node import Handle, SymbolicInput, current, here
 from .recording.op import ArrayClass, Op
@@ -127,7 +127,8 @@ class Layer(Module):
 
     is_plain_math: ClassVar[bool] = False
     """Whether a call computes its outputs and does nothing else, by ops that depend on
-    its attributes and layers alone. Holds for the class itself, not for subclasses."""
+    its attributes and layers alone, not on `training`. Holds for the class itself, not
+    for subclasses."""
 
     _methods: ClassVar[tuple] = ()
     """`call` and `__call__` as the class was written; somebody may replace them."""
@@ -234,26 +235,19 @@ class Layer(Module):
         """A call in a turn that goes as the one before: at once, if that is known."""
         if value.__class__ is ArrayClass or value.__class__ is np.ndarray:
             value = convert(value, name="inputs")
-        training = options.get("training", _running.training)
         if value.__class__ is not Tensor or (options and [*options] != ["training"]):
             return self._call_in_full((value,), options)
-        known = self.__dict__.get("_kept_kinds", _NO_KINDS)
-        how = (
-            Attributes.changes,
-            _Added.count,
-            _running.call is None,
-            training is True,
-            training is False,
-            *map(_methods_of, known.kinds),
-        )
+        known = self.__dict__.get("_kept_kinds", NO_KINDS)
+        now = Attributes.changes, _Added.count, _running.call is None
+        how = (*now, *map(methods_of, known.kinds))
         found = turn.skip(known, value, how)
         if found is None:
             first = turn.step
             found = self._call_in_full((value,), options)
-            if isinstance(training, bool | None) and _is_plain(self):
-                if known.kinds != (kinds := _kinds_in(self)):
-                    known = self.__dict__["_kept_kinds"] = _Kinds(kinds)
-                    how = (*how[:5], *map(_methods_of, kinds))
+            if is_plain(self):
+                if known.kinds != (kinds := kinds_in(self)):
+                    known = self.__dict__["_kept_kinds"] = Kinds(kinds)
+                    how = (*now, *map(methods_of, kinds))
                 turn.learn(first, known, value, how, found)
         return found
 
@@ -583,40 +577,6 @@ class Layer(Module):
             variable._check_dtype(value)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-
-
-class _Kinds:
-    """The classes of a layer and its layers; stands for the layer in a `Stretch`.
-
-    So that the stretch does not keep the layer.
-    """
-
-    __slots__ = ("kinds",)
-
-    def __init__(self, kinds: tuple[type, ...]) -> None:
-        self.kinds = kinds
-
-
-_NO_KINDS = _Kinds(())
-_methods_of = operator.attrgetter("call", "__call__")
-
-
-def _kinds_in(layer: Layer) -> tuple[type, ...]:
-    return (*dict.fromkeys(map(type, (layer, *layer.submodules))),)
-
-
-def _is_plain(layer: Layer) -> bool:
-    """Whether a call of a layer can do nothing but compute what it computed before."""
-    parts: Any = (layer, *layer.submodules)
-    formulas = [*map(id, activations.formulas)]
-    return all(
-        type(part).__dict__.get("is_plain_math", False)
-        and _methods_of(type(part)) == type(part)._methods
-        and part.activity_regularizer is None
-        and "call" not in part.__dict__
-        and id(part.__dict__.get("activation", activations.linear)) in formulas
-        for part in parts
-    )
 
 
 def _by_batch(penalty: jax.Array, output: jax.Array) -> jax.Array:

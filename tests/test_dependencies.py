@@ -64,6 +64,7 @@ ORDER = {
         ("watching", "arguments", "tensor_spec"),
         ("function",),
         ("configs", "symbolic"),
+        ("plain_layers",),
         ("layer", "functional"),
         ("input_layer", "op_names"),
         ("graph_config", "summary"),
