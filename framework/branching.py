@@ -15,7 +15,7 @@ from . import config
 from .errors import ArgumentError, ShapeError
 from .recording.body import Computation, assign, has_tracer, settle_homes, traced
 from .recording.cache import Cache
-from .recording.execution import call
+from .recording.execution import call, is_waiting
 from .recording.node import Handle, current
 from .recording.op import Op
 from .recording.tensor import Tensor, TensorLike, convert
@@ -125,7 +125,7 @@ def _numbered(branch_fns: Any) -> dict[int, Callable]:
 def is_recorded(*handles: Handle) -> bool:
     """Whether calls are recorded or traced now, or wait for what is."""
     return current().depth > 0 or any(
-        handle._value is None or has_tracer(handle) for handle in handles
+        is_waiting(handle) or has_tracer(handle) for handle in handles
     )
 
 

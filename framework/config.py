@@ -40,6 +40,10 @@ class Bounds:
             takes batches from there; larger data is sent some batches at a time. On
             CPUs 16 MiB at most, since a copy gains nothing there. Default 2 GiB, a
             fraction of a small device's memory.
+        turns: Turns of a small training loop, on a CPU, that are launched together
+            while nobody reads what they make; 1 launches each on its own. It holds
+            for loops that are compiled after it was set. Default 16, by which a launch
+            that takes longer than the turn has become short beside it.
     """
 
     pending_nodes: int = 10_000
@@ -51,6 +55,7 @@ class Bounds:
     packed_size: int = 4_096
     home_size: int = 65_536
     resident_bytes: int = 2 << 30
+    turns: int = 16
 
 
 @dataclasses.dataclass

@@ -1,6 +1,7 @@
 """Synchronization: running what waits."""
 
 from .recording import execution
+from .recording.backlog import settle
 from .recording.node import current
 
 
@@ -10,3 +11,4 @@ def sync() -> None:
     Rarely needed: reading a value, applying gradients, and entering a tape do it.
     """
     execution.run(current())
+    settle()

@@ -256,6 +256,11 @@ class Optimizer(Module):
                 self._slots[id(variable)] = self._make_slots(variable)
                 self._known[id(variable)] = variable
         settle(new, [self._slots[id(variable)] for variable in new])
+        known = self._known.values()
+        if self.iterations._home is None and all(v._home is not None for v in known):
+            execution.move_in(
+                [self.iterations]
+            )  # then all that a step assigns is in homes
 
     def _count(self, variable: Variable) -> float:
         """How many slots a variable has under the present settings."""

@@ -11,6 +11,7 @@ from jax.export import is_symbolic_dim
 
 from .. import config
 from ..errors import SymbolicError
+from .backlog import settle
 from .compiling import note_length
 from .home import Home
 from .launching import (
@@ -165,9 +166,20 @@ def _is_pending(recording: Recording, inputs: Sequence[Handle]) -> bool:
     """Whether an argument waits for a recording to run."""
     writes = recording.writes
     for handle in inputs:
-        if handle._value is None or (writes and id(handle) in writes):
+        if (handle._value is None and is_waiting(handle)) or (
+            writes and id(handle) in writes
+        ):
             return True
     return False
+
+
+def is_waiting(handle: Handle) -> bool:
+    """Whether a value is not there, also when turns that wait have been launched."""
+    if handle._value is None:
+        recording = handle._at[0]
+        if recording is not None and recording.is_done:
+            settle()
+    return handle._value is None
 
 
 def _is_read_there(recording: Recording, op: Op, inputs: Sequence[Handle]) -> bool:

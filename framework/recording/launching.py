@@ -204,9 +204,10 @@ def _launch_program(
     for attempt in range(ATTEMPTS):
         with updating:  # no other thread writes between the check and the commit
             arguments = _arguments(recording, program, snapshots, attempt > 0)
-            run = program.run
             if is_new:
-                run = careful(run, [only for (only,) in arguments], copy_buffer)
+                run = _first_run(recording, program, [only for (only,) in arguments])
+            else:
+                run = program.run
             try:
                 # One C call launches and keeps the results: no signal comes between.
                 outcome.extend(map(run, *arguments))
@@ -231,6 +232,16 @@ def _launch_program(
 
 
 updating = threading.RLock()
+
+
+def _first_run(recording: Recording, program: Program, arguments: Sequence[Any]) -> Any:
+    """What to call where a program is run for the first time."""
+    node = recording.node
+    assert node is not None
+    is_turn = recording.entry and not recording.absorbed and program.demand is None
+    if is_turn and node.slot.is_step and program.repeat(arguments):
+        return program.run
+    return careful(program.run, arguments, copy_buffer)
 
 
 def _arguments(

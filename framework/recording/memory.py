@@ -103,7 +103,7 @@ def _device() -> Any:
 def _largest(run: Any, arguments: Sequence[Any]) -> str:
     """The largest arrays that a program computes, by the operation that makes them."""
     made: dict[tuple, int] = {}
-    for equation in _equations(run.trace(*arguments).jaxpr.jaxpr):
+    for equation in equations(run.trace(*arguments).jaxpr.jaxpr):
         for variable in equation.outvars:
             kind = variable.aval
             size = math.prod(kind.shape) * kind.dtype.itemsize
@@ -113,14 +113,14 @@ def _largest(run: Any, arguments: Sequence[Any]) -> str:
     return f"Its largest arrays: {listed}. "
 
 
-def _equations(program: Any) -> Iterator[Any]:
+def equations(program: Any) -> Iterator[Any]:
     """The innermost operations of a traced program."""
     for equation in program.eqns:
         inner = [*_inner(equation.params.values())]
         if not inner:
             yield equation
         for part in inner:
-            yield from _equations(part)
+            yield from equations(part)
 
 
 def _inner(params: Any) -> Iterator[Any]:

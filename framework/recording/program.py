@@ -7,7 +7,7 @@ leave in one buffer.
 import dataclasses
 import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from .home import cut_in_trace, put_in_trace
 from .keeping import Demand, Kept, keep
 from .node import Node, Recording, getter
 from .replay import Pullbacks, as_typed, needed, replay, values_taken
+from .several import Several, several
 from .signature import SCALAR, TensorType, settings
 from .snapshot import Snapshot, cut, where_it_is
 from .steady import Steady
@@ -87,6 +88,7 @@ class Program:
             alone, `None` for one in the pack, negative for new variable values.
         packed: For `Pack`: buffer, start and shape by number.
         run: The compiled function.
+        several: The same for several turns of a loop, where they are launched together.
     """
 
     __slots__ = (
@@ -105,6 +107,7 @@ class Program:
         "packed",
         "places",
         "run",
+        "several",
     )
 
     def __init__(
@@ -173,7 +176,23 @@ class Program:
         )
         self._body = body
         self.how_kept = body.how_kept
-        self.run = jax.jit(body.compute, donate_argnums=(0, 1))
+        self.run: Callable = jax.jit(body.compute, donate_argnums=(0, 1))
+        self.several: Several | None = None
+
+    def repeat(self, arguments: Sequence[Any]) -> bool:
+        """Become the program of a loop's turn, which runs several at once.
+
+        Args:
+            arguments: What `run` is about to be called with, for the first time.
+
+        Returns:
+            Whether that is worth while.
+        """
+        most = config.bounds.turns
+        self.several = several(self._body.compute, arguments, most)
+        if self.several is not None:
+            self.run = self.several.once
+        return self.several is not None
 
     def refuse_others(self) -> None:
         """From now on refuse arrays of other types, and other settings."""

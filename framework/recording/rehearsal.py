@@ -17,6 +17,7 @@ from typing import Any
 import jax
 
 from .. import config
+from .backlog import Turn, has_taken, launch_enough, take_in
 from .derivative import GRADIENT
 from .launching import clock, give, handle_of, losses, overwritten, updating
 from .node import NOWHERE, Handle, Recording, here, nobody, serials, writes
@@ -69,7 +70,8 @@ class Rehearsal(Recording):
         given: What the calls have brought in, besides variables.
         numbers: The number of the n-th of these, at place n.
         made: Weak references to the results.
-        before: What was in the places of the script when the turn began.
+        places: Those of the script when the turn began.
+        before: What was in them then.
         writes_before: How often variables had been given values then.
         kept: The values of variables, when one was read.
         calls: What it has come to, while it unfolds.
@@ -83,6 +85,7 @@ class Rehearsal(Recording):
         "kept",
         "made",
         "numbers",
+        "places",
         "script",
         "step",
         "thread",
@@ -101,7 +104,8 @@ class Rehearsal(Recording):
         self.given: list[Handle] = []
         self.made: list[Any] = []
         self.writes_before = writes.count
-        self.before = script.values()
+        self.places = places = script.places  # another thread may replace the list
+        self.before = [*map(value_of_handle, places)]
         self.kept: _Held | None = None
         self.calls: _Calls | None = None
         self.writes = {}
@@ -215,8 +219,10 @@ class Rehearsal(Recording):
 
     def _is_still(self) -> bool:
         """Whether the variables have the values that they had when the turn began."""
-        script, now = self.script, writes.count
-        if script is None or [*map(id, script.values())] != [*map(id, self.before)]:
+        now = writes.count
+        if self.script is None:
+            return False
+        if [*map(id, map(value_of_handle, self.places))] != [*map(id, self.before)]:
             return False
         self.writes_before = now
         return True
@@ -308,6 +314,9 @@ class Rehearsal(Recording):
             if writes.count != self.writes_before and not self._is_still():
                 return False
             self.kept = None  # lets go of what it holds at once
+            if part.may_wait and script.pace.lets_wait() and self._wait(part, script):
+                launch_enough()
+                return True
             read = [home._value for home in part.read] if part.read else []
             kept = self._arguments(part)
             homes, donated = overwritten(part.homes, part.donated, read, kept)
@@ -333,6 +342,25 @@ class Rehearsal(Recording):
                             self._commit(part, script, outcome[0])
                         raise
         return self.is_done
+
+    def _wait(self, part: Part, script: Script) -> bool:
+        """Let this turn be launched with the next ones; false if it cannot wait."""
+        for variable in part.variables:
+            variable._share()  # nobody may overwrite what is read later
+        numbers = self._numbers(part) if part.has_numbers else []
+        turn = Turn(self._arguments(part), numbers, part.take_made(self.made))
+        made_under, homes = self.settings, part.homes
+        try:
+            return take_in(
+                part.program, part.places, script.pace, made_under, homes, turn
+            )
+        finally:
+            if has_taken(turn):
+                try:
+                    self._end(script)
+                except BaseException:  # an interrupt came in between
+                    self._end(script)
+                    raise
 
     def run_ahead(self) -> bool:
         """Run what comes before a value that is read where one was read before.
@@ -395,6 +423,10 @@ class Rehearsal(Recording):
         for variable, value in zip(part.donated, finals):  # noqa: B905
             variable._write(value)
         self._give(part, finals, alone, buffers)
+        self._end(script)
+
+    def _end(self, script: Script) -> None:
+        """The turn has gone as the one before."""
         script.slot.used = next(clock)
         script.misses = script.loop.scripts_in_vain = 0
         self.node = script.node
@@ -461,7 +493,7 @@ class Rehearsal(Recording):
         """It is an ordinary recording now, or has run."""
         self.script, self.step = None, END
         self.kept = self.calls = None
-        self.given = self.made = []
+        self.given = self.made = self.places = self.before = []
 
 
 def _complete(rehearsal: Recording) -> None:
@@ -477,7 +509,7 @@ class _Calls:
     def __init__(self, rehearsal: Rehearsal, script: Script) -> None:
         self._step = rehearsal.step
         self._given, self._made = rehearsal.given, rehearsal.made
-        pairs = zip(script.places, rehearsal.before, strict=True)
+        pairs = zip(rehearsal.places, rehearsal.before, strict=True)
         self._values = {id(place): value for place, value in pairs}
 
     def record_in(

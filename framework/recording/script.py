@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from .. import config
+from .backlog import Pace
 from .derivative import GRADIENT
 from .form import COTANGENTS
 from .home import Home
@@ -146,6 +147,7 @@ class Script:
         places: The homes and variables that hold the values of `owners`, once `holds`
             was asked.
         misses: How many turns have unfolded since one did not.
+        pace: How many turns are launched together.
     """
 
     def __init__(
@@ -161,6 +163,7 @@ class Script:
         self.node = path[-1]
         self.slot: Slot = self.node.slot
         self.misses = 0
+        self.pace = Pace()
         leaves = [number for node in path for number, _ in node.leaves]
         self.owners: dict[int, Any] = {
             n: recording.owners[n] for n in leaves if recording.owners[n]._may_change
@@ -194,10 +197,6 @@ class Script:
     def is_of(self, owners: dict[int, Any]) -> bool:
         """Whether it stands on these variables."""
         return all(owners.get(n) is owner for n, owner in self.owners.items())
-
-    def values(self) -> list[Any]:
-        """What is in the places now."""
-        return [*map(value_of_handle, self.places)]
 
     def holds(self) -> bool:
         """Whether a turn may go as this one, as things stand."""
@@ -254,6 +253,7 @@ class Part:
         has_numbers: Whether Python numbers are among the data.
         take_made, places: Takes the results that it gives; where it gives them.
         take_others: Takes the results that it does not give.
+        may_wait: Whether a turn of it may wait to be launched with the next ones.
     """
 
     def __init__(self, script: Script, slot: Slot, program: Program) -> None:
@@ -285,6 +285,7 @@ class Part:
         self.take_made = getter([i for i, n in enumerate(results) if n in places])
         self.places = [places[number] for number in results if number in places]
         self.take_others = getter([i for i, n in enumerate(results) if n not in places])
+        self.may_wait = program.several is not None and not self.read
 
 
 def _share_a_home(variables: Sequence[Any]) -> bool:

@@ -39,6 +39,10 @@ def _is_first(array: Any) -> bool:
     return next(iter(array.devices())) == jax.local_devices()[0]
 
 
+settle: Callable[[], Any] = int
+"""Launches the turns that wait; `backlog` sets it."""
+
+
 class Snapshot:
     """The array of a home at one moment; variables read then keep this value.
 
@@ -47,12 +51,35 @@ class Snapshot:
         holders: How many segments of live tapes, or other threads, need the array.
     """
 
-    __slots__ = ("_parts", "array", "holders")
+    __slots__ = ("_kind", "_parts", "array", "holders")
 
     def __init__(self, array: Any) -> None:
         self.array = array
         self.holders = 0
         self._parts: dict[int, Any] = {}
+
+    @classmethod
+    def owed(cls, kind: Any) -> "Snapshot":
+        """One whose array, of this shape and dtype, is there when it is asked for."""
+        snapshot = cls.__new__(cls)
+        snapshot._kind = kind
+        snapshot.holders = 0
+        snapshot._parts = {}
+        return snapshot
+
+    def __getattr__(self, name: str) -> Any:
+        """The array, where turns wait whose launch makes it."""
+        if name != "array":
+            raise AttributeError(name)
+        settle()
+        try:
+            return object.__getattribute__(self, name)
+        except AttributeError:  # replaced, and overwritten in the launch that made it
+            with jax.ensure_compile_time_eval():
+                gone = jax.device_put(np.zeros(self._kind.shape, self._kind.dtype))
+            gone.delete()
+            self.array = gone
+            return gone
 
     def take(self, start: int, shape: tuple[int, ...]) -> Any:
         """One member's value as an array of its own."""

@@ -26,6 +26,7 @@ from ..errors import (
 )
 from . import arithmetic as ops
 from . import execution, rehearsal
+from .backlog import settle
 from .execution import call
 from .ingest import X64, device_dtype, is_number, private_array
 from .launching import read_elsewhere, was_donated
@@ -434,14 +435,15 @@ class Tensor(ArrayLike):
         if recording.outer is not None:
             value = self._value = recording.read(number)
             return value
-        if recording.is_done:
-            _raise_lost(recording)
-        if execution.is_current(recording):
-            execution.run(recording)
-        else:
-            value = read_elsewhere(recording, number)
-            if value is not None:
-                return value
+        if not recording.is_done:
+            if execution.is_current(recording):
+                execution.run(recording)
+            else:
+                value = read_elsewhere(recording, number)
+                if value is not None:
+                    return value
+        if self._value is None:
+            settle()  # its turn may wait for the next ones
         if self._value is None:
             _raise_lost(recording)
         return self._value
