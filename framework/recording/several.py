@@ -18,7 +18,9 @@ import numpy as np
 from .memory import equations
 from .op import ArrayClass
 
-_LARGEST = 32_768  # elements of all arguments; from there on a launch matters little
+# Elements of all homes, and of what a turn reads besides, which is copied twice; from
+# there on a launch matters little.
+_LARGEST_HOMES, _LARGEST_DATA = 131_072, 32_768
 _MOST_COUNTS = 64
 
 
@@ -121,7 +123,7 @@ def several(compute: Callable, arguments: Sequence[Any], most: int) -> Several |
         return None
     if jax.default_backend() != "cpu" or not all(map(_is_plain, [*homes, *kept])):
         return None
-    if sum(math.prod(array.shape) for array in (*homes, *kept)) > _LARGEST:
+    if sum(map(_size, homes)) > _LARGEST_HOMES or sum(map(_size, kept)) > _LARGEST_DATA:
         return None
     one = jax.jit(compute, inline=True)
     program = one.trace(*arguments).jaxpr
@@ -131,7 +133,7 @@ def several(compute: Callable, arguments: Sequence[Any], most: int) -> Several |
         return None
     results = jax.eval_shape(one, *arguments)
     leaves = jax.tree.leaves(results)
-    if any(leaf.weak_type for leaf in leaves) or sum(map(_size, leaves)) > _LARGEST:
+    if any(leaf.weak_type for leaf in leaves):
         return None
     return Several(one, arguments, results, most)
 
@@ -206,5 +208,5 @@ def _are_on_device(arrays: Sequence[Any]) -> bool:
     return {*map(type, arrays)} == {ArrayClass}
 
 
-def _size(kind: Any) -> int:
-    return math.prod(kind.shape)
+def _size(array: Any) -> int:
+    return math.prod(array.shape)
