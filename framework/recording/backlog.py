@@ -2,7 +2,8 @@
 
 Nobody sees that they wait. Whoever reads a variable that they assign, or a result of
 one of them, launches them first: until then the home of the variables has a `Snapshot`
-without an array, and a result has no value.
+without an array, and a result has no value. A signal handler or `__del__` that comes in
+the middle of a launch, in the same thread, reads values that are computed beside it.
 """
 
 import operator
@@ -11,21 +12,23 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from ..errors import ExecutionError
 from . import snapshot as snapshots
 from .home import Home
 from .launching import give, handle_of, updating
 from .memory import is_lack_of_memory, lack_of_memory
-from .node import writes
+from .node import Handle, writes
 from .op import ArrayClass
-from .program import Program
+from .program import Pack, Program
 from .several import Several
 from .signature import applied, settings
 from .snapshot import Snapshot
 
 _LONG = 0.005  # seconds that turns may wait for the next one
 _PATIENCE = 32  # turns that are launched alone before some may wait again
+_PARTS = frozenset({"jax", "jaxlib", "jaxtape", "numpy"})
 _now = time.perf_counter
 _holders_of = operator.attrgetter("holders")
 
@@ -62,17 +65,19 @@ class Pace:
 
 
 class Turn(NamedTuple):
-    """What a turn reads, and who holds its results.
+    """What a turn reads, and who waits for what it makes.
 
     Attributes:
         kept: The arrays that it reads.
         numbers: The Python numbers.
         made: Weak references to its results.
+        owed: The homes' values after it, which have no arrays yet.
     """
 
     kept: list[Any]
     numbers: list[Any]
     made: Sequence[Any]
+    owed: list[Snapshot]
 
     def is_seen(self) -> bool:
         """Whether somebody holds a result that has no value yet."""
@@ -90,21 +95,21 @@ class _Backlog:
         places: Where each result of a turn comes out of it.
         pace: That of the loop.
         settings: The settings of JAX that the turns were made under.
+        under_way: The last turn of a launch, what waits after it, and its outcome.
         arrays: The homes' arrays before the first turn.
-        owed: The homes' values after the last turn, which have no arrays yet.
         turns: The turns, in order.
         since: When the first of them ended.
     """
 
     __slots__ = (
         "arrays",
-        "owed",
         "pace",
         "places",
         "program",
         "settings",
         "since",
         "turns",
+        "under_way",
     )
 
     def __init__(
@@ -120,13 +125,14 @@ class _Backlog:
         self.pace = pace
         self.settings = settings
         self.arrays = arrays
-        self.owed: list[Snapshot] = []
         self.turns: list[Turn] = []
         self.since = _now()
+        self.under_way: tuple[Turn, list[Turn], list[tuple]] | None = None
 
     def goes_on(self, program: Program, values: list[Snapshot]) -> bool:
         """Whether a turn of this program, on homes of these values, can wait here."""
-        if program is not self.program or values != self.owed:
+        last = self.turns[-1:]  # none where a signal handler has just read
+        if program is not self.program or not last or values != last[0].owed:
             return False
         return not any(map(_holders_of, values))
 
@@ -135,52 +141,106 @@ class _Backlog:
 
         A launch gives the results of its last turn only, so that a turn whose results
         are held is the last of a launch.
+
+        Raises:
+            ExecutionError: if a turn cannot run. The homes have the values from before
+                it then, and the turns after it are forgotten.
+            Exception: what a signal handler has raised. What has not run yet waits on.
         """
-        several = self.program.several
-        assert several is not None
         ends = [n for n in range(1, count) if self.turns[n - 1].is_seen()]
         if ends:
-            self.pace.slow_down(ends[0], several.most)
-        done = 0
-        for end in [*ends, count]:
-            while done < end:
-                number = min(end - done, several.most)
-                self._run(several, number)
-                done += number
+            self.pace.slow_down(ends[0], self.several.most)
+        goal = len(self.turns) - count
+        try:
+            done = 0
+            for end in [*ends, count]:
+                while done < end:
+                    number = min(end - done, self.several.most)
+                    self._run(number)
+                    done += number
+        except Exception as error:
+            if _is_from_outside(error):
+                raise
+            self._launch_singly(goal)
 
-    def _run(self, several: Several, count: int) -> None:
+    def _launch_singly(self, goal: int) -> None:
+        """After a launch has failed, run up to the turn that cannot."""
+        try:
+            while len(self.turns) > goal:
+                self._run(1)
+        except Exception as error:
+            if not _is_from_outside(error):
+                self._fail(error)
+            raise
+
+    @property
+    def several(self) -> Several:
+        """The program, as one that runs several turns."""
+        several = self.program.several
+        assert several is not None
+        return several
+
+    def _run(self, count: int) -> None:
         turns, left = self.turns[:count], self.turns[count:]
         outcome: list[tuple] = []
+        self.under_way = turns[-1], left, outcome
         try:
-            if self.settings == settings():
-                self._call(several, turns, outcome)
-            else:
-                with applied(self.settings):
-                    self._call(several, turns, outcome)
-            if outcome[0][0][0].__class__ is not ArrayClass:  # where JAX traces
-                outcome.clear()
-                with jax.ensure_compile_time_eval():
-                    self._call(several, turns, outcome)
-        except Exception as error:
-            self._fail(error)
+            self._call(self.arrays, turns, outcome)
         finally:
-            if outcome:
-                try:
-                    self._commit(turns[-1], left, *outcome[0])
-                except BaseException:  # an interrupt came in between
-                    self._commit(turns[-1], left, *outcome[0])
-                    raise
+            try:
+                self.catch_up()
+            except BaseException:  # an interrupt came in between
+                self.catch_up()
+                raise
+            finally:
+                self.under_way = None
+
+    def catch_up(self) -> None:
+        """Commit what has been launched, also for a signal handler that reads now."""
+        if self.under_way is not None:
+            turn, left, outcome = self.under_way
+            if outcome and not _is_traced(outcome):
+                self._commit(turn, left, *outcome[0])
 
     def _call(
-        self, several: Several, turns: Sequence[Turn], outcome: list[tuple]
+        self, arrays: list[Any], turns: Sequence[Turn], outcome: list[tuple]
     ) -> None:
-        arguments = several.arguments(
-            self.arrays,
+        """Launch, as where the turns were made; the results come into `outcome`."""
+        if self.settings == settings():
+            self._call_here(arrays, turns, outcome)
+        else:
+            with applied(self.settings):
+                self._call_here(arrays, turns, outcome)
+        if _is_traced(outcome):
+            outcome.clear()
+            with jax.ensure_compile_time_eval():
+                self._call_here(arrays, turns, outcome)
+
+    def _call_here(
+        self, arrays: list[Any], turns: Sequence[Turn], outcome: list[tuple]
+    ) -> None:
+        arguments = self.several.arguments(
+            arrays,
             [turn.kept for turn in turns],
             [turn.numbers for turn in turns],
         )
         # One C call launches and keeps the results: no signal comes between.
-        outcome.extend(map(several.run, *[(each,) for each in arguments]))
+        outcome.extend(map(self.several.run, *[(each,) for each in arguments]))
+
+    def beside(self, number: int) -> tuple:
+        """What the launch of the turns up to this one would return; changes nothing.
+
+        For a signal handler or `__del__` that reads in the middle of a launch. It may
+        be interrupted by the next one, so nothing is compiled for it.
+        """
+        turns, homes = self.turns[: number + 1], self.arrays
+        outcome: list[tuple] = []
+        for start in range(0, len(turns), self.several.most):
+            copies = [jax.device_put(np.array(array)) for array in homes]
+            outcome.clear()
+            self._call(copies, turns[start : start + self.several.most], outcome)
+            homes = outcome[0][0]
+        return outcome[0]
 
     def _commit(
         self,
@@ -192,24 +252,23 @@ class _Backlog:
         buffers: list,
         residuals: list,
     ) -> None:
-        if homes[0].__class__ is not ArrayClass:
-            return  # an interrupt came where JAX traces; the turns still wait
         self.turns, self.arrays = left, homes
         handles = map(handle_of, turn.made)
         give(handles, self.places, self.program, finals, alone, buffers, ())
         if not left:
-            self._end()
+            self._end(turn)
 
-    def _end(self) -> None:
-        """The homes have the values that were owed to them."""
-        for snapshot, array in zip(self.owed, self.arrays, strict=True):
+    def _end(self, turn: Turn) -> None:
+        """The homes have the values that were owed to them after this turn."""
+        for snapshot, array in zip(turn.owed, self.arrays, strict=True):
             snapshot.array = array
         if _place.waiting is self:
             _place.waiting = None
 
     def _fail(self, error: Exception) -> None:
         """Raise, after the homes have got the values from before the turns."""
-        self._end()
+        count = len(self.turns)
+        self._end(self.turns[-1])
         if is_lack_of_memory(error):
             error = lack_of_memory(error)
         lost = any(array.is_deleted() for array in self.arrays)
@@ -219,18 +278,39 @@ class _Backlog:
             if lost
             else "their variables have the values from before. Run them again"
         )
-        count = len(self.turns)
         which = "turn of a loop" if count == 1 else f"{count} turns of a loop"
         raise ExecutionError(
-            f"The last {which}, launched together, failed ({error}); {what}. With "
+            f"The last {which}, launched late, failed ({error}); {what}. With "
             "jt.config.bounds.turns = 1 each turn is launched on its own."
         ) from error
 
 
+def _is_traced(outcome: list[tuple]) -> bool:
+    """Whether a launch has made tracers, inside of a user's own `jax.jit`."""
+    return outcome[0][0][0].__class__ is not ArrayClass
+
+
+def _is_from_outside(error: BaseException) -> bool:
+    """Whether a signal handler raised it, or the stack was full: nothing has failed."""
+    if isinstance(error, RecursionError | MemoryError):
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] not in _PARTS
+
+
 class _Place:
-    """Where turns wait: those of one loop in the process."""
+    """Where turns wait: those of one loop in the process.
+
+    Attributes:
+        waiting: They.
+        is_busy: Whether the thread that holds `updating` changes them just now.
+    """
 
     waiting: _Backlog | None = None
+    is_busy = False
 
 
 _place = _Place()
@@ -244,7 +324,7 @@ def take_in(
     homes: Sequence[Home],
     turn: Turn,
 ) -> bool:
-    """Let a turn wait for the next ones.
+    """Let a turn wait for the next ones, and launch some if they are enough.
 
     Called while nobody else updates.
 
@@ -259,6 +339,8 @@ def take_in(
     Returns:
         False if it has to run on its own.
     """
+    if _place.is_busy:  # a signal handler that trains, in the middle of a turn
+        return False
     values = [home._value for home in homes]
     waiting = _place.waiting
     if waiting is not None and not waiting.goes_on(program, values):
@@ -271,30 +353,35 @@ def take_in(
         if any(map(_holders_of, values)) or any(a.is_deleted() for a in arrays):
             return False
         waiting = _Backlog(program, places, pace, made_under, arrays)
-    owed = [Snapshot.owed(home._type) for home in homes]
-    turns = [*waiting.turns, turn]
     try:
-        _note(waiting, turns, homes, owed)
-    except BaseException:  # an interrupt came in between
-        _note(waiting, turns, homes, owed)
-        raise
+        _place.is_busy = True
+        is_there = not waiting.turns or _place.waiting is waiting
+        if not is_there or [home._value for home in homes] != values:
+            return False  # a signal handler has read or assigned them
+        turns = [*waiting.turns, turn]
+        try:
+            _note(waiting, turns, homes)
+        except BaseException:  # an interrupt came in between
+            _note(waiting, turns, homes)
+            raise
+    finally:
+        _place.is_busy = False
     return True
 
 
-def _note(
-    waiting: _Backlog, turns: list[Turn], homes: Sequence[Home], owed: list[Snapshot]
-) -> None:
-    waiting.turns, waiting.owed = turns, owed
-    for home, snapshot in zip(homes, owed, strict=True):
+def _note(waiting: _Backlog, turns: list[Turn], homes: Sequence[Home]) -> None:
+    waiting.turns = turns
+    _place.waiting = waiting  # first, so that readers in other threads come to wait
+    for home, snapshot in zip(homes, turns[-1].owed, strict=True):
         home._value = snapshot
     writes.count += 1
-    _place.waiting = waiting
 
 
 def has_taken(turn: Turn) -> bool:
     """Whether this turn is the last of those that wait."""
     waiting = _place.waiting
-    return waiting is not None and waiting.turns[-1] is turn
+    last = [] if waiting is None else waiting.turns[-1:]
+    return bool(last) and last[0] is turn
 
 
 def launch_enough() -> None:
@@ -304,16 +391,24 @@ def launch_enough() -> None:
     one before, until it has this one's.
     """
     waiting = _place.waiting
-    assert waiting is not None
-    several = waiting.program.several
-    assert several is not None
-    count, pace = len(waiting.turns), waiting.pace
+    if waiting is None or _place.is_busy:  # a signal handler was faster
+        return
+    count, pace, most = len(waiting.turns), waiting.pace, waiting.several.most
     if count > pace.most:
-        pace.go_on(count - 1, several.most)
-        waiting.launch(count - 1)
+        pace.go_on(count - 1, most)
+        _launch(waiting, count - 1)
     elif count > 1 and _now() - waiting.since > _LONG:
-        pace.slow_down(count - 1, several.most)
-        waiting.launch(count)
+        pace.slow_down(count - 1, most)
+        _launch(waiting, count)
+
+
+def _launch(waiting: _Backlog, count: int) -> None:
+    try:
+        _place.is_busy = True
+        if _place.waiting is waiting:
+            waiting.launch(min(count, len(waiting.turns)))
+    finally:
+        _place.is_busy = False
 
 
 def settle() -> None:
@@ -322,12 +417,43 @@ def settle() -> None:
         return
     with updating:
         waiting = _place.waiting
-        if waiting is not None:
-            several = waiting.program.several
-            assert several is not None
+        if waiting is not None and _place.is_busy:
+            waiting.catch_up()  # a signal handler reads in the middle of a launch
+        elif waiting is not None:
             count = len(waiting.turns)
-            waiting.pace.slow_down(count, several.most)
-            waiting.launch(count)
+            waiting.pace.slow_down(count, waiting.several.most)
+            _launch(waiting, count)
 
 
-snapshots.settle = settle
+def settled(snapshot: Snapshot) -> Any:
+    """The array of a home that turns owe it; `None` if it was replaced meanwhile."""
+    settle()
+    with updating:
+        waiting = _place.waiting
+        if waiting is not None:
+            for number, turn in enumerate(waiting.turns):
+                if snapshot in turn.owed:
+                    return waiting.beside(number)[0][turn.owed.index(snapshot)]
+    return None
+
+
+def result_of(handle: Handle) -> Any:
+    """A result of a turn that waits; `None` if there is none such."""
+    settle()
+    if handle._value is not None:
+        return handle._value
+    with updating:
+        waiting = _place.waiting
+        if waiting is not None:
+            for number, turn in enumerate(waiting.turns):
+                made = zip(map(handle_of, turn.made), waiting.places, strict=True)
+                for result, place in made:
+                    if result is handle:
+                        _, _, alone, buffers, _ = waiting.beside(number)
+                        pack = Pack(buffers, waiting.program.packed)
+                        is_packed = place is None
+                        return pack.take(handle._at[1]) if is_packed else alone[place]
+    return None
+
+
+snapshots.settled = settled

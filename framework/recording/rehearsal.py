@@ -328,6 +328,8 @@ class Rehearsal(Recording):
                     map(run, (homes,), (donated,), (buffers,), (kept,), (numbers,), _NO)
                 )
             except Exception as error:  # the long way meets it again, or tells of it
+                if outcome:  # it has run: a signal handler has raised
+                    raise
                 if any(array.is_deleted() for array in (*homes, *donated)):
                     losses[self.serial] = part.program, error
                 return False
@@ -348,19 +350,23 @@ class Rehearsal(Recording):
         for variable in part.variables:
             variable._share()  # nobody may overwrite what is read later
         numbers = self._numbers(part) if part.has_numbers else []
-        turn = Turn(self._arguments(part), numbers, part.take_made(self.made))
+        owed = [Snapshot.owed(home._type) for home in part.homes]
+        made = part.take_made(self.made)
+        turn = Turn(self._arguments(part), numbers, made, owed)
         made_under, homes = self.settings, part.homes
+        is_taken = False
         try:
-            return take_in(
+            is_taken = take_in(
                 part.program, part.places, script.pace, made_under, homes, turn
             )
         finally:
-            if has_taken(turn):
+            if is_taken or has_taken(turn):
                 try:
                     self._end(script)
                 except BaseException:  # an interrupt came in between
                     self._end(script)
                     raise
+        return is_taken
 
     def run_ahead(self) -> bool:
         """Run what comes before a value that is read where one was read before.

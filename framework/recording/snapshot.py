@@ -39,8 +39,8 @@ def _is_first(array: Any) -> bool:
     return next(iter(array.devices())) == jax.local_devices()[0]
 
 
-settle: Callable[[], Any] = int
-"""Launches the turns that wait; `backlog` sets it."""
+settled: Callable[["Snapshot"], Any] = id
+"""Launches the turns that owe an array; `backlog` sets it."""
 
 
 class Snapshot:
@@ -71,10 +71,13 @@ class Snapshot:
         """The array, where turns wait whose launch makes it."""
         if name != "array":
             raise AttributeError(name)
-        settle()
+        found = settled(self)
         try:
             return object.__getattribute__(self, name)
-        except AttributeError:  # replaced, and overwritten in the launch that made it
+        except AttributeError:
+            if found is not None:
+                return found
+            # Replaced, and overwritten in the launch that made it.
             with jax.ensure_compile_time_eval():
                 gone = jax.device_put(np.zeros(self._kind.shape, self._kind.dtype))
             gone.delete()

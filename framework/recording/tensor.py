@@ -26,7 +26,7 @@ from ..errors import (
 )
 from . import arithmetic as ops
 from . import execution, rehearsal
-from .backlog import settle
+from .backlog import result_of
 from .execution import call
 from .ingest import X64, device_dtype, is_number, private_array
 from .launching import read_elsewhere, was_donated
@@ -442,11 +442,12 @@ class Tensor(ArrayLike):
                 value = read_elsewhere(recording, number)
                 if value is not None:
                     return value
-        if self._value is None:
-            settle()  # its turn may wait for the next ones
-        if self._value is None:
+        value = self._value
+        if value is None:
+            value = result_of(self)  # its turn may wait for the next ones
+        if value is None:
             _raise_lost(recording)
-        return self._value
+        return value
 
     def __repr__(self) -> str:
         try:

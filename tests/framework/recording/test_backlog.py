@@ -3,9 +3,13 @@
 The numbers are those of gradient descent in NumPy, in float64.
 """
 
+import contextlib
 import copy
 import gc
+import inspect
+import itertools
 import pickle
+import sys
 import threading
 import time
 import weakref
@@ -18,6 +22,7 @@ import pytest
 import jaxtape as jt
 from jaxtape.framework.recording import backlog
 from jaxtape.framework.recording.node import begin
+from jaxtape.framework.recording.several import Several
 from tests.compile_counter import count_compiles
 from tests.in_threads import frequent_switches
 from tests.interruption import interrupted_everywhere
@@ -34,9 +39,9 @@ def together(monkeypatch):
     counts = []
     run = backlog._Backlog._run
 
-    def noted(self, several, count):
+    def noted(self, count):
         counts.append(count)
-        run(self, several, count)
+        run(self, count)
 
     monkeypatch.setattr(backlog._Backlog, "_run", noted)
     monkeypatch.setattr(backlog, "_LONG", 1e9)  # however busy the machine is
@@ -429,26 +434,150 @@ def test_a_large_step_is_launched_at_once(together):
     np.testing.assert_allclose(v.numpy(), np.full(3, -12.0))
 
 
-def test_a_launch_that_fails_leaves_the_values_from_before(together, monkeypatch):
+PLACES = [
+    (backlog, "_note"),
+    (backlog, "give"),
+    (backlog._Backlog, "launch"),
+    (backlog._Backlog, "_call"),
+    (backlog._Backlog, "_end"),
+    (Several, "arguments"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), PLACES, ids=[name for _, name in PLACES])
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_a_signal_handler_reads_in_the_middle(owner, name, is_before, monkeypatch):
+    """In the thread that trains, wherever it is; training goes on."""
     model = Regression()
-    for count in (40, 3):  # called in one place, so that it is one loop
-        jt.sync()
-        before = copy.deepcopy(model.expected)
-        model.warm_up(count)
-    several = backlog._place.waiting.program.several
-
-    def fails(*args):
-        raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(several, "run", fails)
-        with pytest.raises(jt.errors.ExecutionError, match="last 3 turns of a loop"):
-            model.w.numpy()
-    for variable, value in zip(model.variables, before, strict=True):
-        close(variable.numpy(), value)
-    model.expected, model.losses = before, model.losses[:-3]
     model.warm_up(20)
+    jt.sync()
+    known = [[value.copy() for value in model.expected]]
+    seen, inside = [], []
+    function = getattr(owner, name)
+
+    def interrupted(*args):
+        found = None if is_before else function(*args)
+        if not inside:
+            inside.append(1)
+            seen.append((len(known), [v.numpy() for v in model.variables], float(loss)))
+            inside.clear()
+        return function(*args) if is_before else found
+
+    loss, _ = model.turn()
+    losses = [model.losses[-1]]
+    known.append([value.copy() for value in model.expected])
+    monkeypatch.setattr(owner, name, interrupted)
+    for turn in range(40):
+        loss, _ = model.turn()
+        losses.append(model.losses[-1])
+        known.append([value.copy() for value in model.expected])
+        if turn % 9 == 0:
+            jt.sync()
     model.check()
+    assert len(seen) >= 3
+    for count, values, found in seen:  # the turn that is made counts or it does not
+        assert any(
+            all(
+                np.allclose(a, b, 2e-5, 1e-6) for a, b in zip(values, each, strict=True)
+            )
+            for each in known[count - 1 : count + 1]
+        )
+        assert np.allclose(found, losses[count - 2], 2e-5, 1e-6)
+
+
+@pytest.mark.parametrize("name", ["_call", "_commit", "_run", "_end"])
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_a_signal_handler_that_raises_costs_no_turn(name, is_before, monkeypatch):
+    """Its exception comes out where it came in; what waits goes on to wait."""
+    model = Regression()
+    model.warm_up(13)
+    function, count = getattr(backlog._Backlog, name), itertools.count()
+
+    def interrupted(*args):
+        found = None if is_before else function(*args)
+        if next(count) in {0, 3, 6}:
+            raise TimeoutError("mine")
+        return function(*args) if is_before else found
+
+    monkeypatch.setattr(backlog._Backlog, name, interrupted)
+    for turn in range(60):
+        try:
+            model.turn()
+        except TimeoutError:  # after the update, or before
+            if patiently(lambda: int(model.optimizer.iterations)) > len(model.losses):
+                model.expect(X, Y, 1.0)
+        if turn % 8 == 0:
+            patiently(jt.sync)
+    assert next(count) > 6
+    model.check()
+
+
+def patiently(call):
+    """What a call returns that is made again where a signal handler has raised."""
+    try:
+        return call()
+    except TimeoutError:
+        return call()
+
+
+def test_a_stack_that_is_nearly_full_costs_no_turn(together):
+    model = Regression()
+    model.warm_up(13)
+
+    def deep(levels):
+        return model.w.numpy() if levels == 0 else deep(levels - 1)
+
+    depth = len(inspect.stack())
+    for margin in range(60):
+        with contextlib.suppress(RecursionError, jt.errors.ExecutionError):
+            deep(sys.getrecursionlimit() - depth - margin)
+        model.turn()
+    model.check()
+    assert together
+
+
+@pytest.mark.parametrize("which", [10, 13, 15])
+def test_a_turn_that_cannot_run_leaves_the_ones_before(together, monkeypatch, which):
+    """As if the device had no memory for it; d/dw of w * x is x."""
+    w, b = jt.Variable(np.zeros(2)), jt.Variable(np.zeros(3))
+    optimizer = jt.optimizers.SGD(1.0)
+
+    def train(turns):
+        for n in turns:
+            with jt.GradientTape() as tape:
+                y = jt.reduce_sum(w * jt.constant([n, 1.0])) + jt.reduce_sum(b)
+            gradients = tape.gradient(y, [w, b])
+            optimizer.apply_gradients(zip(gradients, [w, b], strict=True))
+            if n == 9:
+                jt.sync()
+
+    train(range(16))
+    several = backlog._place.waiting.program.several
+    run = several.run
+
+    def fails(count, later, homes, donated, read, kept, numbers, before):
+        if count[0] > 1 or kept[0][0] == which:
+            raise_for_memory()
+        return run(count, later, homes, donated, read, kept, numbers, before)
+
+    raise_for_memory = eval(  # of a module of JAX, as what the launch itself raises
+        "lambda: (_ for _ in ()).throw(RuntimeError('RESOURCE_EXHAUSTED'))",
+        {"__name__": "jaxlib.xla"},
+    )
+    monkeypatch.setattr(several, "run", fails)
+    lost = "turn" if which == 15 else f"{16 - which} turns"
+    with pytest.raises(
+        jt.errors.ExecutionError,
+        match=f"last {lost} of a loop, .* memory",
+    ):
+        w.numpy()
+    monkeypatch.undo()
+    expected = -sum(range(which))
+    assert w.numpy().tolist() == [expected, -which]
+    assert b.numpy().tolist() == [-which] * 3
+    train(range(16, 20))
+    assert w.numpy().tolist() == [expected - (16 + 17 + 18 + 19), -which - 4]
+    assert int(optimizer.iterations) == which + 4
 
 
 def test_threads_read_while_one_trains(together):
