@@ -53,9 +53,10 @@ class Several:
             self._nothing[: len(arguments[3])] = _stacked(
                 [[array] * later for array in arguments[3]]
             )
-        self._counts: dict[tuple, Any] = {}
+        self._counts: dict[tuple, np.ndarray] = {}
         self.run = jax.jit(_looped(compute, results), donate_argnums=2)
-        alone = self._count(1, (False,) * len(data))
+        with jax.ensure_compile_time_eval():  # a tracer would outlive its trace
+            alone = jax.device_put(self._count(1, (False,) * len(data)))
         self.once = functools.partial(self.run, alone, self._nothing)
 
     def arguments(
@@ -85,9 +86,7 @@ class Several:
         if found is None:
             if len(self._counts) >= _MOST_COUNTS:
                 self._counts.clear()
-            host = np.array([turns, *differs], np.int32)
-            with jax.ensure_compile_time_eval():  # a tracer would outlive its trace
-                found = self._counts[turns, differs] = jax.device_put(host)
+            found = self._counts[turns, differs] = np.array([turns, *differs], np.int32)
         return found
 
     def _later(

@@ -446,7 +446,9 @@ PLACES = [
 
 @pytest.mark.parametrize(("owner", "name"), PLACES, ids=[name for _, name in PLACES])
 @pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
-def test_a_signal_handler_reads_in_the_middle(owner, name, is_before, monkeypatch):
+def test_a_signal_handler_reads_in_the_middle(
+    together, owner, name, is_before, monkeypatch
+):
     """In the thread that trains, wherever it is; training goes on."""
     model = Regression()
     model.warm_up(20)
@@ -487,7 +489,9 @@ def test_a_signal_handler_reads_in_the_middle(owner, name, is_before, monkeypatc
 
 @pytest.mark.parametrize("name", ["_call", "_commit", "_run", "_end"])
 @pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
-def test_a_signal_handler_that_raises_costs_no_turn(name, is_before, monkeypatch):
+def test_a_signal_handler_that_raises_costs_no_turn(
+    together, name, is_before, monkeypatch
+):
     """Its exception comes out where it came in; what waits goes on to wait."""
     model = Regression()
     model.warm_up(13)
