@@ -324,7 +324,7 @@ def take_in(
     homes: Sequence[Home],
     turn: Turn,
 ) -> bool:
-    """Let a turn wait for the next ones, and launch some if they are enough.
+    """Let a turn wait for the next ones.
 
     Called while nobody else updates.
 
