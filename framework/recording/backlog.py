@@ -98,7 +98,7 @@ class _Backlog:
         under_way: The last turn of a launch, what waits after it, and its outcome.
         arrays: The homes' arrays before the first turn.
         turns: The turns, in order.
-        since: When the first of them ended.
+        since: When the first of them ended, or all before it were launched.
     """
 
     __slots__ = (
@@ -397,6 +397,7 @@ def launch_enough() -> None:
     if count > pace.most:
         pace.go_on(count - 1, most)
         _launch(waiting, count - 1)
+        waiting.since = _now()
     elif count > 1 and _now() - waiting.since > _LONG:
         pace.slow_down(count - 1, most)
         _launch(waiting, count)

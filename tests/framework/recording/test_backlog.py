@@ -393,6 +393,18 @@ def test_a_loop_that_waits_for_data_is_not_held_up(together, monkeypatch):
     model.check()
 
 
+def test_turns_wait_anew_after_each_launch(together, monkeypatch):
+    """By a clock of which a turn takes 0.1 ms, and 5 ms are long: 50 turns."""
+    clock = itertools.count(0.0, 1e-4)
+    monkeypatch.setattr(backlog, "_LONG", 0.005)
+    monkeypatch.setattr(backlog, "_now", lambda: next(clock))
+    model = Regression()
+    for _ in range(2 + 2 + 4 + 8 + 20 * 16 + 1):  # in one place: one loop
+        model.turn()
+    assert together == [2, 4, 8, *[16] * 20]
+    model.check()
+
+
 def test_bounds_turns_of_one_launch_each_on_its_own(together, monkeypatch):
     monkeypatch.setattr(jt.config.bounds, "turns", 1)
     w, v = jt.Variable(np.zeros((2, 5))), jt.Variable(np.zeros(3))
@@ -406,7 +418,7 @@ def test_bounds_turns_of_one_launch_each_on_its_own(together, monkeypatch):
     np.testing.assert_array_equal(w.numpy(), np.full((2, 5), -20.0))
 
 
-def test_what_the_user_prints_is_printed_at_its_turn(together, capfd):
+def test_what_the_user_prints_is_printed_at_its_turn(together):
     w, v = jt.Variable(np.zeros(3)), jt.Variable(np.zeros(2))
     optimizer = jt.optimizers.SGD(1.0)
     told = jt.op(lambda y: jax.debug.callback(seen.append, y) or y)
