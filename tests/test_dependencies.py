@@ -112,7 +112,7 @@ ORDER = {
     ),
     "framework.recording": (
         ("signature", "cache", "site", "snapshot", "steady", "memory"),
-        ("op",),
+        ("op", "schedule"),
         ("node",),
         ("checking",),
         ("home",),

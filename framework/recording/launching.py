@@ -28,6 +28,7 @@ from .node import Handle, Node, Recording, Segment
 from .op import ArrayClass, concrete_classes
 from .program import Pack, Program, final_writes
 from .replay import as_typed, needed, replay, replay_op_by_op
+from .schedule import is_nested
 from .signature import applied, settings
 from .slots import Slot, slots
 from .snapshot import Snapshot
@@ -213,6 +214,8 @@ def _launch_program(
                 outcome.extend(map(run, *arguments))
             except (ValueError, RuntimeError) as error:
                 if attempt + 1 == ATTEMPTS or not was_donated(error):
+                    if is_nested(error):
+                        refuse_write_in_trace()
                     _raise_if_lost(recording, program, error)
                     raise
                 _read_anew(

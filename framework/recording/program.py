@@ -19,6 +19,7 @@ from .home import cut_in_trace, put_in_trace
 from .keeping import Demand, Kept, keep
 from .node import Node, Recording, getter
 from .replay import Pullbacks, as_typed, needed, replay, values_taken
+from .schedule import compiler_options
 from .several import Several, several
 from .signature import SCALAR, TensorType, settings
 from .snapshot import Snapshot, cut, where_it_is
@@ -176,7 +177,12 @@ class Program:
         )
         self._body = body
         self.how_kept = body.how_kept
-        self.run: Callable = jax.jit(body.compute, donate_argnums=(0, 1))
+        options = None
+        if self.donated:
+            options = compiler_options(types[number] for number in alone)
+        self.run: Callable = jax.jit(
+            body.compute, donate_argnums=(0, 1), compiler_options=options
+        )
         self.several: Several | None = None
 
     def repeat(self, arguments: Sequence[Any]) -> bool:

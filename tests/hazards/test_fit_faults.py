@@ -149,9 +149,10 @@ def test_c20_a_ragged_last_batch_costs_one_trace_and_no_program(network):
 
 
 def test_g2_g13_metrics_over_uneven_batches_are_those_of_one_pass(network):
-    loss, mae = network.evaluate(X, Y, batch_size=4, verbose=0)
+    far = Y + 1.0  # small errors of a trained network are mostly rounding
+    loss, mae = network.evaluate(X, far, batch_size=4, verbose=0)
     kernels = [variable.numpy().astype("float64") for variable in network.variables]
-    error = (X @ kernels[0] + kernels[1]) @ kernels[2] + kernels[3] - Y
+    error = (X @ kernels[0] + kernels[1]) @ kernels[2] + kernels[3] - far
     assert loss == pytest.approx(np.mean(error**2), rel=1e-6)
     assert mae == pytest.approx(np.mean(np.abs(error)), rel=1e-6)
 
