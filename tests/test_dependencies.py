@@ -26,6 +26,7 @@ FOLDERS = {
 ORDER = {
     "framework": (
         ("errors", "dtypes", "versions", "unconnected_gradients", "nesting"),
+        ("waking",),
         ("config", "checked"),
         ("registry", "seeds"),
         ("recording",),
