@@ -150,6 +150,8 @@ class Covering:
         if not recording.depth and not recording.is_new:
             execution.run(recording)
             recording = begin()
+        if "_spans" not in self.__dict__:  # `__getattr__` would come to it later
+            self._unfold()
         self._is_active = True
         self._owner = (_thread_number(), recording.task)
         recording.depth += 1
