@@ -512,7 +512,6 @@ class GradientTape(Covering):
             Exact also where examples influence one another (batch normalisation), at
             the price of one pullback of the whole batch for each example.
         """
-        self._start(unconnected_gradients)
         one = single(losses, "target", "per_example_gradients()")
         if len(one.shape) != 1:
             raise ShapeError(
@@ -523,7 +522,7 @@ class GradientTape(Covering):
         return self.jacobian(one, sources, unconnected_gradients, chunk_size=chunk_size)
 
     def _start(self, unconnected_gradients: Any) -> bool:
-        """Before a derivative other than a gradient, which many wait for.
+        """Before a derivative that users wait for: any other than a gradient.
 
         Returns:
             Whether zeros stand where there is no path.
