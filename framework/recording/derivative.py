@@ -53,7 +53,7 @@ def linearized(
     """Results of a call, and the function from their cotangents to its inputs'."""
 
     def forward(*chosen: Any) -> list[Any]:
-        return apply(node, _replaced(inputs, wrt, chosen))
+        return apply(node, replaced(inputs, wrt, chosen))
 
     assert node.op is not None
     if node.op.rule is not None:
@@ -74,7 +74,7 @@ def _masked(arriving: Any, leaving: Any) -> Any:
     return jnp.where((arriving == 0) & ~jnp.isfinite(leaving), 0, leaving)
 
 
-def _replaced(
+def replaced(
     inputs: Sequence[Any], positions: Sequence[int], arrays: Sequence[Any]
 ) -> list[Any]:
     """The inputs with others at some positions."""
@@ -164,7 +164,7 @@ def pushed(
     """Tangents of a call's results, from those of the inputs at positions `wrt`."""
 
     def forward(*chosen: Any) -> list[Any]:
-        return apply(node, _replaced(inputs, wrt, chosen))
+        return apply(node, replaced(inputs, wrt, chosen))
 
     primals = [inputs[position] for position in wrt]
     assert node.op is not None

@@ -21,6 +21,7 @@ from .derivative import (
     pushed,
     with_zeros,
 )
+from .nested import Linear, can_nest, linearized_gradient, passed_twice
 from .node import Node
 from .signature import SCALAR, TensorType
 
@@ -78,6 +79,8 @@ def replay(
             for inner, wrt in node.options["slice_"].nodes:
                 passed.setdefault(inner, set()).update(wrt)
     pulls: Pullbacks = dict(known or {})
+    twice = passed_twice(nodes, passed, pulls)
+    calls: dict[Node, Linear] = {}
 
     def pull_node(
         node: Node, wrt: tuple, given: tuple, cotangents: Sequence[Any]
@@ -93,7 +96,14 @@ def replay(
         if node in passed:
             positions = tuple(sorted(passed[node]))
             inputs = [values[number] for number in node.inputs]
-            outputs, pull = linearized(node, inputs, positions)
+            if node in twice:
+                second = tuple(sorted(twice[node]))
+                call = calls[node] = Linear(node, inputs, positions, second)
+                outputs, pull = call.outputs, call.pullback(call.residuals)
+            elif node.op is GRADIENT and can_nest(node, calls):
+                outputs, pull = linearized_gradient(node, values, calls, positions)
+            else:
+                outputs, pull = linearized(node, inputs, positions)
             pulls[node] = (positions, pull)
         elif node.op is GRADIENT:
             slice_ = node.options["slice_"]
