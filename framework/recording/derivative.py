@@ -166,17 +166,30 @@ def pushed(
     def forward(*chosen: Any) -> list[Any]:
         return apply(node, replaced(inputs, wrt, chosen))
 
-    primals = [inputs[position] for position in wrt]
     assert node.op is not None
-    if node.op.rule is not None or (
-        node.op.is_user and _has_pull_rule(jax.make_jaxpr(forward)(*primals).jaxpr)
-    ):
+    if not node.op.masks_zeros and pulls_by_rule(node, inputs, wrt):
         return _pushed_by_pulling(node, inputs, wrt, tangents)
+    primals = [inputs[position] for position in wrt]
     _, found = jax.jvp(forward, primals, list(tangents))
     if node.op.masks_zeros:
         (arriving,) = tangents
         return [_masked(arriving, part) for part in found]
     return found
+
+
+def pulls_by_rule(node: Node, inputs: Sequence[Any], wrt: tuple[int, ...]) -> bool:
+    """Whether a call's pullback is another than JAX's derivative of its results."""
+    assert node.op is not None
+    if node.op.rule is not None or node.op.masks_zeros:
+        return True
+    if not node.op.is_user:
+        return False
+
+    def forward(*chosen: Any) -> list[Any]:
+        return apply(node, replaced(inputs, wrt, chosen))
+
+    primals = [inputs[position] for position in wrt]
+    return _has_pull_rule(jax.make_jaxpr(forward)(*primals).jaxpr)
 
 
 def _has_pull_rule(program: Any) -> bool:

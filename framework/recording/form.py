@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from .signature import TensorType, plain_type, tensor_type
-from .slice import Form, PullNode, PushNode, Slice, accumulate
+from .slice import Form, PullBack, PushNode, Slice, accumulate
 
 
 class _Cotangents(Form):
@@ -23,7 +23,7 @@ class _Cotangents(Form):
         self,
         slice_: Slice,
         values: Mapping[int, Any],
-        pull_node: PullNode,
+        pull_back: PullBack,
         push_node: PushNode,
     ) -> list[Any]:
         starts: dict[int, Any] = {}
@@ -35,7 +35,7 @@ class _Cotangents(Form):
                 else jnp.conj(jnp.asarray(values[seed], kind.dtype))
             )
             accumulate(starts, target, start)
-        return slice_.pull_back(starts, pull_node)
+        return pull_back(starts)
 
     def kinds(self, slice_: Slice) -> tuple[TensorType, ...]:
         return tuple(plain_type(slice_.types[reads[0]]) for reads in slice_.sources)
@@ -56,7 +56,7 @@ class _Tangents(Form):
         self,
         slice_: Slice,
         values: Mapping[int, Any],
-        pull_node: PullNode,
+        pull_back: PullBack,
         push_node: PushNode,
     ) -> list[Any]:
         starts: dict[int, Any] = {}
@@ -149,7 +149,7 @@ class _Rows(_Jacobian):
         self,
         slice_: Slice,
         values: Mapping[int, Any],
-        pull_node: PullNode,
+        pull_back: PullBack,
         push_node: PushNode,
     ) -> list[Any]:
         (target,) = slice_.targets
@@ -159,7 +159,7 @@ class _Rows(_Jacobian):
             return [jnp.zeros(k.shape, k.dtype) for k in wanted]
 
         def row(direction: Any) -> list[Any]:
-            return slice_.pull_back({target: direction}, pull_node)
+            return pull_back({target: direction})
 
         found = self._for_all(row, kind, 1 if self._options.is_batched else 0)
         return [part.reshape(k.shape) for part, k in zip(found, wanted, strict=True)]
@@ -179,7 +179,7 @@ class _Columns(_Jacobian):
         self,
         slice_: Slice,
         values: Mapping[int, Any],
-        pull_node: PullNode,
+        pull_back: PullBack,
         push_node: PushNode,
     ) -> list[Any]:
         by_source = [self._by(slice_, reads, push_node) for reads in slice_.sources]

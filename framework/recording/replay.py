@@ -21,7 +21,7 @@ from .derivative import (
     pushed,
     with_zeros,
 )
-from .nested import Linear, can_nest, linearized_gradient, passed_twice
+from .nested import Nest, goes_back
 from .node import Node
 from .signature import SCALAR, TensorType
 
@@ -73,14 +73,16 @@ def replay(
         keeps: Calls to linearize although no gradient passes yet, and for which inputs.
         is_body: Whether JAX differentiates the whole, and not a slice of it.
     """
+    pulls: Pullbacks = dict(known or {})
+    nest = Nest(nodes, pulls)
     passed: dict[Node, set[int]] = {node: set(wrt) for node, wrt in keeps}
     for node in nodes:
-        if node.op is GRADIENT and not node.options["slice_"].form.is_forward:
+        if goes_back(node) and not nest.takes(node):
             for inner, wrt in node.options["slice_"].nodes:
                 passed.setdefault(inner, set()).update(wrt)
-    pulls: Pullbacks = dict(known or {})
-    twice = passed_twice(nodes, passed, pulls)
-    calls: dict[Node, Linear] = {}
+
+    def inputs_of(node: Node) -> list[Any]:
+        return [values[number] for number in node.inputs]
 
     def pull_node(
         node: Node, wrt: tuple, given: tuple, cotangents: Sequence[Any]
@@ -90,26 +92,26 @@ def replay(
         return [pulled[positions.index(position)] for position in wrt]
 
     def push_node(node: Node, wrt: tuple, tangents: Sequence[Any]) -> list[Any]:
-        return pushed(node, [values[number] for number in node.inputs], wrt, tangents)
+        return pushed(node, inputs_of(node), wrt, tangents)
 
     for node in nodes:
-        if node in passed:
-            positions = tuple(sorted(passed[node]))
-            inputs = [values[number] for number in node.inputs]
-            if node in twice:
-                second = tuple(sorted(twice[node]))
-                call = calls[node] = Linear(node, inputs, positions, second)
-                outputs, pull = call.outputs, call.pullback(call.residuals)
-            elif node.op is GRADIENT and can_nest(node, calls):
-                outputs, pull = linearized_gradient(node, values, calls, positions)
-            else:
-                outputs, pull = linearized(node, inputs, positions)
-            pulls[node] = (positions, pull)
-        elif node.op is GRADIENT:
+        positions = tuple(sorted(passed.get(node, ())))
+        if nest.passes(node):
+            outputs, linear = nest.climb(node, values, positions)
+            if linear is not None:
+                pulls[node] = linear
+            elif positions:  # of a gradient that passes what ran before, too
+                pulls[node] = positions, linearized(node, inputs_of(node), positions)[1]
+        elif nest.takes(node):
+            outputs = nest.derive(node, values)
+        elif positions:
+            outputs, pull = linearized(node, inputs_of(node), positions)
+            pulls[node] = positions, pull
+        elif node.op is GRADIENT:  # whose inputs need not all be there
             slice_ = node.options["slice_"]
-            outputs = slice_.form.derive(slice_, values, pull_node, push_node)
+            outputs = slice_.derive(values, pull_node, push_node)
         else:
-            inputs = [values[number] for number in node.inputs]
+            inputs = inputs_of(node)
             outputs = apply(node, inputs)
             if is_body:
                 outputs = _read_after(node, inputs, outputs)
@@ -172,7 +174,7 @@ def replay_op_by_op(
                 checker.before(node, inputs)
             if node.op is GRADIENT:
                 slice_ = node.options["slice_"]
-                outputs = slice_.form.derive(slice_, values, pull_node, push_node)
+                outputs = slice_.derive(values, pull_node, push_node)
             else:
                 outputs = apply_compiled(node, inputs)
             if checker is not None:

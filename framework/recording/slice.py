@@ -6,6 +6,7 @@ every value that entered it. Pushing it forward asks each for its tangents.
 """
 
 import abc
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from .signature import TensorType
 
 PullNode = Callable[[Node, tuple, tuple, Sequence[Any]], Sequence[Any]]
 """A call, positions of inputs and of results, cotangents of these: of the inputs."""
+PullBack = Callable[[Mapping[int, Any]], list[Any]]
+"""Cotangents of the targets, by number: gradients by the sources."""
 PushNode = Callable[[Node, tuple, Sequence[Any]], Sequence[Any]]
 """A call, positions of inputs, tangents of these: tangents of all results."""
 
@@ -36,7 +39,7 @@ class Form(abc.ABC):
         self,
         slice_: "Slice",
         values: Mapping[int, Any],
-        pull_node: PullNode,
+        pull_back: PullBack,
         push_node: PushNode,
     ) -> list[Any]:
         """The results, from the operands by number."""
@@ -145,9 +148,20 @@ class Slice:
         def push_node(node: Node, wrt: tuple, tangents: Sequence[Any]) -> Sequence[Any]:
             return pushed(node, inputs_of(node), wrt, tangents)
 
-        return self.form.derive(self, values, pull_node, push_node)
+        return self.derive(values, pull_node, push_node)
 
-    def pull_back(self, starts: Mapping[int, Any], pull_node: PullNode) -> list[Any]:
+    def derive(
+        self, values: Mapping[int, Any], pull_node: PullNode, push_node: PushNode
+    ) -> list[Any]:
+        """The derivative, from the operands by number, call by call."""
+        pull_back = functools.partial(self._pull_back, pull_node)
+        return self.form.derive(self, values, pull_back, push_node)
+
+    def gradients(self, cotangents: Mapping[int, Any]) -> list[Any]:
+        """Gradients by the sources, from the cotangents of all values by number."""
+        return [self._gradient(reads, cotangents) for reads in self.sources]
+
+    def _pull_back(self, pull_node: PullNode, starts: Mapping[int, Any]) -> list[Any]:
         """Gradients by the sources, from the cotangents of the targets by number."""
         cotangents = dict(starts)
         for node, wrt in reversed(self.nodes):
@@ -162,7 +176,7 @@ class Slice:
             pulled = pull_node(node, wrt, given, arriving)
             for position, cotangent in zip(wrt, pulled, strict=True):
                 accumulate(cotangents, node.inputs[position], cotangent)
-        return [self._gradient(reads, cotangents) for reads in self.sources]
+        return self.gradients(cotangents)
 
     def push_forward(
         self, starts: Mapping[int, Any], push_node: PushNode
@@ -180,7 +194,7 @@ class Slice:
                     accumulate(tangents, node.first + position, found[position])
         return tangents
 
-    def _gradient(self, reads: Sequence[int], cotangents: dict[int, Any]) -> Any:
+    def _gradient(self, reads: Sequence[int], cotangents: Mapping[int, Any]) -> Any:
         """The sum over all reads of a source, conjugated as TensorFlow does."""
         total = None
         for number in reads:
@@ -193,10 +207,10 @@ class Slice:
         return jnp.conj(total)
 
 
-def accumulate(held: dict[int, Any], number: int, part: Any) -> None:
-    """Add to what arrives at a value."""
-    before = held.get(number)
-    held[number] = part if before is None else before + part
+def accumulate(held: dict[Any, Any], key: Any, part: Any) -> None:
+    """Add to what arrives at a value, for which a key stands: as a rule its number."""
+    before = held.get(key)
+    held[key] = part if before is None else before + part
 
 
 def find_slice(

@@ -150,6 +150,27 @@ def test_two_inner_gradients_and_both_of_their_gradients_share_it():
     assert forwards_per_step(step) == [1, 1, 1]
 
 
+def test_the_third_derivative_shares_it():
+    x = jt.constant(2.0)
+
+    def step(square):
+        with jt.GradientTape() as third:
+            third.watch(x)
+            with jt.GradientTape() as second:
+                second.watch(x)
+                with jt.GradientTape() as first:
+                    first.watch(x)
+                    y = square(square(x)) * x  # x^5
+                slope = first.gradient(y, x)
+            curve = second.gradient(slope, x)
+            total = y + slope + curve
+        found = third.gradient(total, x)
+        assert (float(slope), float(curve)) == (80.0, 160.0)
+        assert float(found) == 80.0 + 160.0 + 240.0
+
+    assert forwards_per_step(step) == [2, 2, 2]
+
+
 def test_results_read_after_the_step_do_not_run_it_again():
     v, optimizer = jt.Variable([1.0, 2.0]), jt.optimizers.SGD(0.0)
 
