@@ -355,8 +355,8 @@ class VariableSlice(Tensor):
             return call(
                 ops.ASSIGN_AT,
                 (self._variable, given, *numbers),
-                {"parts": tuple(parts)},
-                (tuple(parts),),
+                {"parts": parts},
+                (parts,),
             )
 
     def assign_add(self, delta: TensorLike) -> Tensor:

@@ -181,9 +181,8 @@ class ArrayLike(Handle):
         return call(ops.IDENTITY, (self,))
 
     def __getitem__(self, index: Any) -> "Tensor":
-        parts, numbers = parse_index(index, self.shape)
-        frozen = (tuple(parts),)
-        return call(ops.SELECT, (self, *numbers), {"parts": tuple(parts)}, frozen)
+        parts, numbers = parse_index(index, self._type.shape)
+        return call(ops.SELECT, (self, *numbers), {"parts": parts}, (parts,))
 
     def __len__(self) -> int:
         if not self._type.shape:
@@ -621,9 +620,12 @@ def cast(x: TensorLike, dtype: Any) -> Tensor:
 
 
 _AT, _ALL = ("at",), ("all",)
+_INT = frozenset({int})
 
 
-def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[Any]]:
+def parse_index(
+    index: Any, shape: tuple[int, ...]
+) -> tuple[tuple[tuple, ...], list[Any]]:
     """What an index is made of: its structure, and the integers that are inputs.
 
     Raises:
@@ -632,13 +634,12 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
     if index.__class__ is slice and shape:
         numbers = []
         part = _slice_part(index, shape[0], numbers)
-        return [part, *[_ALL] * (len(shape) - 1)], numbers
+        return (part, *(_ALL,) * (len(shape) - 1)), numbers
     given = list(index) if isinstance(index, tuple) else [index]
-    if {int}.issuperset(map(type, given)) and len(given) <= len(shape):  # the most
-        numbers = []
-        for axis, part in enumerate(given):
-            numbers.append(_index_number(_place(part, axis, shape)))
-        return [_AT] * len(given) + [_ALL] * (len(shape) - len(given)), numbers
+    count = len(given)
+    if _INT.issuperset(map(type, given)) and count <= len(shape):  # the most
+        numbers = [_index_number(_place(i, n, shape)) for n, i in enumerate(given)]
+        return (_AT,) * count + (_ALL,) * (len(shape) - count), numbers
     if sum(part is Ellipsis for part in given) > 1:
         raise OutOfRangeError(
             "An index can have one ellipsis `...` only; got two. Write the axes out "
@@ -664,7 +665,7 @@ def parse_index(index: Any, shape: tuple[int, ...]) -> tuple[list[tuple], list[A
         else:
             parts.extend(_index_parts(part, axis, shape, numbers))
             axis += _axes_of(part)
-    return parts, numbers
+    return tuple(parts), numbers
 
 
 def _axes_of(part: Any) -> int:
